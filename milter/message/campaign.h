@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * campaign: what the control headers of a campaign message say.
+ *
+ *   X-Campaign: ID               [A-Za-z0-9._-]{1,64}
+ *   X-Campaign-Class: NAME       the same alphabet; default from the config
+ *   X-Campaign-Syntax: DIALECT   handlebars (default), tokens
+ *   X-Campaign-Data: {json}      an object; values under data., and for names that a
+ *                                profile lacks
+ *   X-Campaign-Track: opens, clicks | none
+ *
+ * OWNERSHIP  arena of the envelope.
+ * ERRORS     MRG_ERROR_CONTROL: unknown or doubled control header, malformed value.
+ */
+#ifndef MRG_CAMPAIGN_H
+#define MRG_CAMPAIGN_H
+
+#include "base/value.h"
+#include "milter/intake/envelope.h"
+
+typedef enum { MRG_TRACK_OPENS = 1 << 0, MRG_TRACK_CLICKS = 1 << 1 } MrgTrack;
+
+typedef struct MrgCampaign {
+    const char *id;
+    const char *class_name;
+    const char *dialect; /* by name; render knows which there are */
+    const MrgValue *data; /* an object, or NULL */
+    guint track;          /* MrgTrack; consent can only narrow it */
+} MrgCampaign;
+
+gboolean mrg_campaign_read(MrgCampaign *campaign, const MrgEnvelope *envelope,
+                           const char *default_class, GError **error);
+
+/* [A-Za-z0-9._-]{1,64} */
+gboolean mrg_campaign_is_name(const char *name);
+
+#endif

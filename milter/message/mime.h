@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mime: the structure of a message: which byte ranges of its body are text parts,
+ * and what they say in UTF-8.
+ *
+ * The body is never written anew by a MIME library.  A copy is the body as it came,
+ * with the changed parts spliced in (copy.h), so everything else keeps its bytes.
+ *
+ * A layout depends on the content alone, not on the recipient: it is made once per
+ * distinct body and shared by all its copies.
+ *
+ * OWNERSHIP  reference-counted, owns its texts.
+ * THREADS    immutable.
+ * ERRORS     MRG_ERROR_STRUCTURE, _CHARSET, _SIGNED; messages name the part:
+ *            "part text/html: unknown charset 'x'".
+ * BOUNDS     at most 100 parts, nested at most 10 deep.
+ */
+#ifndef MRG_MIME_H
+#define MRG_MIME_H
+
+#include <glib.h>
+
+#include "milter/intake/envelope.h"
+
+typedef struct MrgSpan {
+    gsize start, end; /* bytes of the body, [start, end) */
+} MrgSpan;
+
+typedef struct MrgPart {
+    const char *name; /* for error positions: "part text/html", "part 2 text/html" */
+    gboolean is_html;
+    gboolean is_top; /* the message itself: its fields are the message's headers */
+    const char *text; /* decoded, UTF-8, line ends LF */
+    gsize length;
+    MrgSpan content; /* encoded, as it stands in the body; the line end before a
+                        boundary is not part of it */
+    /* The part's own header lines in the body, line ends included; empty and at the
+     * start of the part's header block where there is none.  Unused for is_top. */
+    MrgSpan type_field, encoding_field;
+    /* What to write when the part changes, without the name and the line end. */
+    const char *type_value;     /* text/...; charset=utf-8, other parameters kept */
+    const char *encoding_value; /* quoted-printable or base64 */
+} MrgPart;
+
+typedef struct MrgLayout MrgLayout;
+
+MrgLayout *mrg_layout_new(const MrgEnvelope *envelope, GError **error);
+MrgLayout *mrg_layout_ref(MrgLayout *layout);
+void mrg_layout_unref(MrgLayout *layout);
+
+/* The text parts that are templates, in order.  Attachments are none. */
+const MrgPart *mrg_layout_parts(const MrgLayout *layout, gsize *n_parts);
+
+/* The decoded Subject, or NULL where the message has none. */
+const char *mrg_layout_subject(const MrgLayout *layout);
+
+/* Starts GMime; once, before any thread. */
+void mrg_mime_init(void);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MrgLayout, mrg_layout_unref)
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * key: the key ring, and who a recipient is without saying the address.
+ *
+ * A person's key is keyed BLAKE2b (RFC 7693, by libsodium's crypto_generichash) of the
+ * normalised address, 16 bytes.  The key for it must never change: with another, nobody
+ * is recognised any more.  Token keys may be added; old ones still open.
+ *
+ * The ring is a text file with a line per key, "PURPOSE ID BASE64", purposes "person"
+ * (one, id 1) and "token" (ids 1 to 255, the last line seals); '#' begins a comment.
+ *
+ * OWNERSHIP  reference-counted; key bytes lie in guarded memory and are wiped at the end.
+ * THREADS    immutable.
+ * ERRORS     MRG_ERROR_CONFIG ("FILE:LINE:1: ..."); a file that others than its owner can
+ *            read is refused, and so is one that is owned by neither root nor this user.
+ */
+#ifndef MRG_PERSON_KEY_H
+#define MRG_PERSON_KEY_H
+
+#include "base/arena.h"
+#include "plugins/merganser-plugin.h"
+
+#define MRG_SECRET_BYTES 32
+
+typedef struct MrgKeyring MrgKeyring;
+
+MrgKeyring *mrg_keyring_load(const char *path, GError **error);
+/* A ring of fresh keys that is nowhere stored: for previews and tests. */
+MrgKeyring *mrg_keyring_new_ephemeral(GError **error);
+MrgKeyring *mrg_keyring_ref(MrgKeyring *keyring);
+void mrg_keyring_unref(MrgKeyring *keyring);
+
+/* Makes the file with a person and a token key (mode 0600), or adds a token key to the
+ * one that is there.  *token_id is the id of the new token key. */
+gboolean mrg_keyring_create(const char *path, guint8 *token_id, GError **error);
+
+/* MRG_SECRET_BYTES bytes; id 0 asks for the one that seals.  NULL for an unknown id. */
+const guint8 *mrg_keyring_token_secret(const MrgKeyring *keyring, guint8 id);
+guint8 mrg_keyring_sealing_id(const MrgKeyring *keyring);
+
+/* The normalised form of an address, in the arena: angle brackets and white space off,
+ * ASCII letters lower case in both halves; NULL unless there is exactly one unquoted '@' with
+ * something on both sides, 3 to 254 bytes (RFC 5321, 4.5.3.1.3), UTF-8 without controls.
+ * Plus tags and dots stay: they are part of the address. */
+const char *mrg_address_normalise(const char *address, MrgArena *arena);
+
+/* address must be normalised. */
+void mrg_person_key(const MrgKeyring *keyring, const char *address, MrgPersonKey *key);
+
+/* Several texts, length-prefixed, hashed under the person key. */
+void mrg_message_key(const MrgKeyring *keyring, const char *const *texts,
+                     const gsize *lengths, gsize n, MrgMessageKey *key);
+
+/* The first 8 bytes in hex, for logs: enough to find a person, not to be one. */
+#define MRG_PSEUDONYM_BYTES 17
+void mrg_person_pseudonym(const MrgPersonKey *key, char pseudonym[MRG_PSEUDONYM_BYTES]);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MrgKeyring, mrg_keyring_unref)
+
+#endif

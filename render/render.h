@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * render: templates in, programs out; values in, text out.
+ *
+ * No mail, no I/O and no clock but the one passed in.  All templates of one
+ * message (subject, headers, parts) compile into one program, which knows the
+ * fields that any of them reads; the caller fetches just these, puts them
+ * into slots in the same order, and runs template after template.
+ *
+ * OWNERSHIP  a program is immutable and reference-counted; it copies what it
+ *            needs from the template texts.
+ * THREADS    a program may run in any number of threads at once, each with an
+ *            input, an arena and an output of its own.
+ * ERRORS     GError of MRG_RENDER_ERROR; the message begins with the position,
+ *            "part text/html:12:5: {{#if}} is not closed"; line and column count
+ *            from 1, the column in bytes.  No value ever stands in a message.
+ * BOUNDS     render/limits.h; hitting one is an error, never a truncated text.
+ */
+#ifndef MRG_RENDER_H
+#define MRG_RENDER_H
+
+#include <glib.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/value.h"
+
+#define MRG_RENDER_ERROR (mrg_render_error_quark())
+GQuark mrg_render_error_quark(void);
+
+typedef enum {
+    MRG_RENDER_ERROR_SYNTAX,         /* the template is not well formed */
+    MRG_RENDER_ERROR_UNKNOWN_HELPER, /* the message names the nearest */
+    MRG_RENDER_ERROR_MARKER,         /* a template marker would be left in the text */
+    MRG_RENDER_ERROR_LIMIT,          /* steps, depth, size */
+    MRG_RENDER_ERROR_VALUE           /* a helper refused this person's values */
+} MrgRenderError;
+#define MRG_RENDER_ERROR_LAST MRG_RENDER_ERROR_VALUE
+
+typedef enum { MRG_DIALECT_HANDLEBARS, MRG_DIALECT_TOKENS } MrgDialect;
+
+/* FALSE when there is no dialect of that name. */
+gboolean mrg_dialect_parse(const char *name, MrgDialect *dialect);
+
+/* Where the text goes decides how values are escaped. */
+typedef enum {
+    MRG_ESCAPE_HTML,  /* & < > " ' ` = become entities, as in handlebars.js */
+    MRG_ESCAPE_TEXT,  /* as it is */
+    MRG_ESCAPE_HEADER /* control characters, so also CR, LF and NUL, become a space */
+} MrgEscape;
+
+typedef struct MrgTemplate {
+    const char *name; /* stands in error positions: "subject", "part text/html" */
+    const char *text; /* UTF-8 */
+    gsize length;
+    MrgDialect dialect;
+    MrgEscape escape;
+} MrgTemplate;
+
+typedef struct MrgProgramField {
+    const char *name;     /* NUL-terminated: the first segment of a path */
+    const char *template; /* where it is read first */
+    guint line, column;
+    gboolean has_default; /* every place that reads it brings a fallback */
+} MrgProgramField;
+
+typedef struct MrgProgram MrgProgram;
+
+/* declared: names that single-brace tokens may use, NULL-terminated, or NULL for
+ * none.  New reference, or NULL and the first error. */
+MrgProgram *mrg_program_compile(const MrgTemplate *templates, gsize n_templates,
+                                const char *const *declared, GError **error);
+MrgProgram *mrg_program_ref(MrgProgram *program);
+void mrg_program_unref(MrgProgram *program);
+
+/* The fields read by any of the templates, each once: slot i holds fields[i].
+ * Borrowed from the program. */
+const MrgProgramField *mrg_program_fields(const MrgProgram *program, gsize *n_fields);
+
+/* Whether this template prints the same text for everybody: its own. */
+gboolean mrg_program_is_constant(const MrgProgram *program, gsize template_index);
+
+/* The program in readable form, an instruction a line; the caller frees. */
+char *mrg_program_disassemble(const MrgProgram *program);
+
+typedef struct MrgRenderInput {
+    const MrgValue *slots; /* one per field; MISSING where the person has none */
+    const MrgValue *root;  /* the whole object where there is one, or NULL */
+    gint64 now_us;         /* microseconds since 1970-01-01 UTC */
+    MrgArena *arena;       /* scratch; what is made here must outlive the output only */
+} MrgRenderInput;
+
+/* Appends the text to out, whose limit bounds it.  On an error out holds a part
+ * of the text: throw it away. */
+gboolean mrg_program_run(const MrgProgram *program, gsize template_index,
+                         const MrgRenderInput *input, MrgBuffer *out, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MrgProgram, mrg_program_unref)
+
+#endif
