@@ -28,7 +28,6 @@ need_root() {
 
 missing_packages() {
     for package; do
-        # pkgconf provides pkg-config on newer releases, so the name alone does not do.
         case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) in
         installed) ;;
         *) printf '%s ' "$package" ;;
