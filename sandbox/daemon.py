@@ -10,7 +10,6 @@ import grp
 import json
 import os
 import pathlib
-import shutil
 import signal
 import socket
 import subprocess
@@ -26,7 +25,7 @@ def find_build():
         return pathlib.Path(os.environ["MRG_BUILD"]).resolve()
     found = sorted(SOURCE.glob("build/*/merganser-milter"), key=lambda p: p.stat().st_mtime)
     if not found:
-        raise SandboxError("merganser-milter is not built; run ./run-tests, or make and set MRG_BUILD")
+        raise SandboxError("merganser-milter is not built; run make, or set MRG_BUILD")
     return found[-1].parent
 
 
@@ -216,9 +215,12 @@ class Merganser:
     def __enter__(self):
         return self.start()
 
-    def __exit__(self, *exception):
-        if self.process:
-            self.stop()
+    def stop_well(self):
+        """Stops it if it runs.  A sanitizer's finding shows in the exit code, so any but 0 is
+        an error here."""
+        code = self.stop()
+        if code:
+            raise SandboxError(f"merganser-milter ended with {code}: {self.log_text()[-8000:]}")
 
-    def remove(self):
-        shutil.rmtree(self.directory, ignore_errors=True)
+    def __exit__(self, *exception):
+        self.stop_well()

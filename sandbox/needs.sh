@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh disable=SC2034
 # needs: Debian packages that a script needs; sourced by quickstart and run-tests.
 #
 #   need_packages PACKAGE...    installs those that are missing, or says in one sentence

@@ -36,8 +36,7 @@ class World:
     def stop(self):
         self.postfix.stop()
         self.sink.stop()
-        if self.merganser.process:
-            self.merganser.stop()
+        self.merganser.stop_well()
 
     def remove(self):
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -46,8 +45,10 @@ class World:
         return self.start()
 
     def __exit__(self, *exception):
-        self.stop()
-        self.remove()
+        try:
+            self.stop()
+        finally:
+            self.remove()
 
     def send(self, message, recipients, sender="news@sandbox.test", port="submission"):
         """Over SMTP, byte for byte; message has CRLF or LF line ends.  Raises what smtplib

@@ -54,32 +54,41 @@ def run_case(number, name, function, arguments):
         print(f"ok {number} - {name} # SKIP {reason}", flush=True)
     except Exception:
         print(f"not ok {number} - {name}", flush=True)
-        note(traceback.format_exc())
+        note(traceback.format_exc(limit=-3))
         return False
     else:
         print(f"ok {number} - {name}", flush=True)
     return True
 
 
+def run_all(picked, arguments):
+    """The number of cases that failed."""
+    return sum(not run_case(n, *each, arguments) for n, each in enumerate(picked, 1))
+
+
+def run_in(world, picked):
+    with world() as made:
+        failed = run_all(picked, (made,))
+        if failed and hasattr(made, "logs"):
+            note(made.logs())
+    return failed
+
+
 def main(world=None):
-    """world: makes a context manager whose value every case gets.  An argument on the
-    command line picks the cases whose name contains it."""
+    """world: makes a context manager whose value every case gets.  Words on the command line
+    pick the cases whose names contain them.  The plan comes last: what goes wrong while the
+    world is made or taken down is a failed case too."""
     picked = [c for c in CASES if all(word in c[0] for word in sys.argv[1:])]
-    failed = 0
     try:
-        if world is None:
-            print(f"1..{len(picked)}", flush=True)
-            failed = sum(not run_case(n, *c, ()) for n, c in enumerate(picked, 1))
-        else:
-            with world() as made:
-                print(f"1..{len(picked)}", flush=True)
-                for n, c in enumerate(picked, 1):
-                    if not run_case(n, *c, (made,)):
-                        failed += 1
-                if failed and hasattr(made, "logs"):
-                    note(made.logs())
+        failed = run_in(world, picked) if world else run_all(picked, ())
+        print(f"1..{len(picked)}", flush=True)
     except Skip as reason:
+        failed = 0
         print(f"1..0 # SKIP {reason}", flush=True)
+    except Exception:
+        failed = 1
+        print("not ok - the world of these tests begins and ends", flush=True)
+        note(traceback.format_exc(limit=-3))
     sys.exit(1 if failed else 0)
 
 

@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Input that nobody sends by mistake: refused clearly, and the daemon lives on."""
 
+import pathlib
 import socket
+import sys
 import threading
 
-from common import ANN, BOB, NO_CAP, Bench, campaign, refused, tap
-from tests.fake.mta import FakeMta, Gone, apply_edits
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from tests import tap  # noqa: E402
+from tests.bench import Bench, refused  # noqa: E402
+from tests.fake.mta import FakeMta, Gone, apply_edits  # noqa: E402
+from tests.people import ANN, BOB, NO_CAP, campaign  # noqa: E402
 
 LIMITS = {
     "milter": {"max_body": "64K", "max_headers": "100", "max_header_bytes": "16K"},

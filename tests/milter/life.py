@@ -2,11 +2,18 @@
 """How the daemon starts, refuses to start, and stops."""
 
 import os
+import pathlib
 import shutil
 import signal
+import sys
 
-from common import ANN, NO_CAP, Bench, campaign, refused, tap
-from sandbox.postfix import wait_for
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from sandbox.postfix import wait_for  # noqa: E402
+from tests import tap  # noqa: E402
+from tests.bench import Bench, refused  # noqa: E402
+from tests.people import ANN, NO_CAP, campaign  # noqa: E402
 
 
 def fails_to_start(bench, *words):

@@ -3,9 +3,15 @@
 
 import email
 import email.policy
+import pathlib
+import sys
 
-from common import (ANN, BOB, NO_CAP, NOBODY, OUT, Bench, campaign, refused, tap, why,
-                    without_tokens)
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from tests import tap  # noqa: E402
+from tests.bench import Bench, refused, without_tokens  # noqa: E402
+from tests.people import ANN, BOB, NO_CAP, NOBODY, OUT, campaign  # noqa: E402
 
 
 def parse(message):
@@ -110,7 +116,7 @@ def person_without_profile_can_be_refused_or_left_out(bench):
 def suppressed_person_gets_nothing(bench):
     event, reply = bench.send(campaign(), OUT)
     tap.equal((event, reply.answer, reply.edits), ("eom", "discard", []), "answer")
-    record = why(bench, OUT)[0]
+    record = bench.merganser.why(OUT)[0]
     tap.equal((record["verdict"], record["reason"]), ("drop", "suppressed: unsubscribed"),
               "record")
 
@@ -123,7 +129,7 @@ def cap_holds_and_a_retry_is_not_counted_twice(bench):
         tap.equal(again, first, "the copy of a retry")
         event, reply = capped.send(campaign(number="two"))
         tap.equal((event, reply.answer), ("eom", "discard"), "answer")
-        records = [(r["verdict"], r["reason"].split(":")[0]) for r in why(capped, ANN)]
+        records = [(r["verdict"], r["reason"].split(":")[0]) for r in capped.merganser.why(ANN)]
         tap.equal(records, [("drop", "cap"), ("deliver", "ok")], "records")
 
 

@@ -1,9 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """A database that is away, locked or broken: the MTA is told to come again."""
 
+import pathlib
 import sqlite3
+import sys
 
-from common import ANN, NO_CAP, Bench, campaign, refused, tap
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from tests import tap  # noqa: E402
+from tests.bench import Bench, refused  # noqa: E402
+from tests.people import ANN, NO_CAP, campaign  # noqa: E402
 
 SHORT = {"store": {"deadline": "1s"}, **NO_CAP}
 

@@ -1,9 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """By which ways a message becomes a campaign, and which role it meets there."""
 
-from common import ANN, BOB, NO_CAP, ORDINARY, Bench, campaign, refused
-from common import tap
-from tests.fake.mta import FakeMta, apply_edits
+import pathlib
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from tests import tap  # noqa: E402
+from tests.bench import Bench, refused  # noqa: E402
+from tests.fake.mta import FakeMta, apply_edits  # noqa: E402
+from tests.people import ANN, BOB, NO_CAP, ORDINARY, campaign  # noqa: E402
 
 
 @tap.case
