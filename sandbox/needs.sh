@@ -102,17 +102,21 @@ cores() {
     getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1
 }
 
+is_newer() {
+    [ -n "$(find "$1" -newer "$2" 2>/dev/null)" ]
+}
+
 # configure_and_make DIRECTORY [CONFIGURE OPTION...]: below build/, from the source above.
 configure_and_make() {
     directory=$1
     shift
     # The daemon refuses plugins that a group or everybody could write.
     umask 022
-    [ -x configure ] && [ configure -nt configure.ac ] || ./autogen.sh || return
+    is_newer configure configure.ac || ./autogen.sh || return
     mkdir -p "$directory" || return
     (
         cd "$directory" || exit
-        [ -f Makefile ] && [ Makefile -nt ../../configure ] || ../../configure "$@" || exit
+        is_newer Makefile ../../configure || ../../configure "$@" || exit
         make -j"$(cores)"
     )
 }
