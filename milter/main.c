@@ -1,1 +1,123 @@
-int x;
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <locale.h>
+#include <sysexits.h>
+#include <syslog.h>
+
+#include "milter/clock.h"
+#include "milter/counters.h"
+#include "milter/service.h"
+
+static int
+fail(int code, const GError *error)
+{
+    g_printerr("merganser-milter: %s\n", error->message);
+    return code;
+}
+
+static GLogWriterOutput
+write_stderr(GLogLevelFlags level G_GNUC_UNUSED, const GLogField *fields, gsize n_fields,
+             gpointer data G_GNUC_UNUSED)
+{
+    for (gsize i = 0; i < n_fields; i++)
+        if (g_str_equal(fields[i].key, "MESSAGE"))
+            g_printerr("%s\n", (const char *) fields[i].value);
+    return G_LOG_WRITER_HANDLED;
+}
+
+static GLogWriterOutput
+write_syslog(GLogLevelFlags level, const GLogField *fields, gsize n_fields,
+             gpointer data G_GNUC_UNUSED)
+{
+    int priority = level & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL) ? LOG_ERR
+                   : level & G_LOG_LEVEL_WARNING                      ? LOG_WARNING
+                                                                      : LOG_INFO;
+    for (gsize i = 0; i < n_fields; i++)
+        if (g_str_equal(fields[i].key, "MESSAGE"))
+            syslog(priority, "%s", (const char *) fields[i].value);
+    return G_LOG_WRITER_HANDLED;
+}
+
+static void
+open_log(const MrgConf *conf)
+{
+    if (conf->milter_log == MRG_LOG_STDERR) {
+        g_log_set_writer_func(write_stderr, NULL, NULL);
+    } else {
+        openlog("merganser", LOG_PID, LOG_MAIL);
+        g_log_set_writer_func(write_syslog, NULL, NULL);
+    }
+}
+
+/* Reads the configuration and opens all it names, so that a daemon that runs can work. */
+static MrgPipeline *
+start(const char *path, GError **error)
+{
+    g_autoptr(MrgConf) conf = mrg_conf_load(path, error);
+    if (!conf)
+        return NULL;
+    open_log(conf);
+    return mrg_pipeline_new(conf, error);
+}
+
+static int
+serve(MrgPipeline *pipeline, const char *path)
+{
+    const MrgConf *conf = mrg_pipeline_conf(pipeline);
+    const MrgIntakeSocket where = {conf->milter_socket, conf->milter_socket_group,
+                                   conf->milter_socket_mode};
+    g_autoptr(GError) error = NULL;
+    mrg_service_start(pipeline, path);
+    if (!mrg_intake_open(&where, mrg_service_handler(), &error)) {
+        mrg_service_stop();
+        return fail(EX_CONFIG, error);
+    }
+    g_message("merganser-milter " PACKAGE_VERSION " listens on %s", where.address);
+    gboolean is_done = mrg_intake_run();
+    mrg_service_stop();
+    g_autofree char *counts = mrg_counters_print();
+    g_message("merganser-milter ends: %s", counts);
+    return is_done ? EX_OK : EX_SOFTWARE;
+}
+
+int
+main(int argc, char **argv)
+{
+    g_autofree char *path = NULL;
+    gboolean is_trial = FALSE, is_version = FALSE;
+    const GOptionEntry entries[] = {
+        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &path,
+         "read FILE instead of " MRG_SYSCONF_DIR "/merganser.conf", "FILE"},
+        {"test", 't', 0, G_OPTION_ARG_NONE, &is_trial,
+         "read the configuration, open what it names, and end", NULL},
+        {"version", 'V', 0, G_OPTION_ARG_NONE, &is_version, "print the version", NULL},
+        {0}};
+    g_autoptr(GOptionContext) options =
+        g_option_context_new("- mail merge for Postfix and Sendmail");
+    g_autoptr(GError) error = NULL;
+
+    setlocale(LC_ALL, "");
+    mrg_service_block_signals();
+    mrg_clock_init();
+    mrg_mime_init();
+    g_option_context_add_main_entries(options, entries, NULL);
+    g_option_context_set_summary(options, "Runs in the foreground until SIGTERM; SIGUSR1 reads "
+                                          "the configuration again.");
+    if (!g_option_context_parse(options, &argc, &argv, &error))
+        return fail(EX_USAGE, error);
+    if (is_version) {
+        g_print("merganser-milter " PACKAGE_VERSION "\n");
+        return EX_OK;
+    }
+    if (!path)
+        path = g_strdup(MRG_SYSCONF_DIR "/merganser.conf");
+    MrgPipeline *pipeline = start(path, &error);
+    if (!pipeline)
+        return fail(EX_CONFIG, error);
+    if (!is_trial)
+        return serve(pipeline, path);
+    mrg_pipeline_unref(pipeline);
+    g_print("%s: ok\n", path);
+    return EX_OK;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <errno.h>
+
+#include "ctl/verb.h"
+#include "milter/clock.h"
+
+#define READ_CHUNK 65536
+
+MrgConf *
+mrg_verb_conf(const MrgTool *tool, int *code)
+{
+    g_autoptr(GError) error = NULL;
+    MrgConf *conf = mrg_conf_load(tool->conf_path, &error);
+    if (!conf)
+        *code = mrg_verb_fail(error);
+    return conf;
+}
+
+int
+mrg_people_open(MrgPeople *people, const MrgTool *tool)
+{
+    g_autoptr(GError) error = NULL;
+    people->arena = mrg_arena_new();
+    people->conf = mrg_conf_load(tool->conf_path, &error);
+    if (people->conf)
+        people->keyring = mrg_keyring_load(people->conf->keys_file, &error);
+    if (people->keyring)
+        people->store = mrg_conf_open_store(people->conf, &error);
+    return people->store ? EX_OK : mrg_verb_fail(error);
+}
+
+void
+mrg_people_close(MrgPeople *people)
+{
+    g_clear_pointer(&people->store, mrg_store_close);
+    g_clear_pointer(&people->keyring, mrg_keyring_unref);
+    g_clear_pointer(&people->conf, mrg_conf_unref);
+    g_clear_pointer(&people->arena, mrg_arena_free);
+}
+
+int
+mrg_people_find(MrgPeople *people, const char *address, MrgPerson *person)
+{
+    g_autoptr(GError) error = NULL;
+    *person = (MrgPerson){0};
+    if (mrg_person_identify(person, people->keyring, address, people->arena, &error))
+        return EX_OK;
+    return mrg_verb_fail(error);
+}
+
+void
+mrg_print_json(json_t *json)
+{
+    g_autofree char *text = json_dumps(json, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    g_print("%s\n", text);
+    json_decref(json);
+}
+
+char *
+mrg_print_time(gint64 at_us)
+{
+    g_autoptr(GDateTime) at = g_date_time_new_from_unix_utc(at_us / MRG_SECOND_US);
+    return at ? g_date_time_format(at, "%Y-%m-%dT%H:%M:%SZ") : g_strdup("?");
+}
+
+gboolean
+mrg_read_file(const char *path, gsize limit, char **text, gsize *length, GError **error)
+{
+    gboolean is_stdin = g_str_equal(path, "-");
+    g_autoptr(GString) all = g_string_new(NULL);
+    FILE *file = is_stdin ? stdin : fopen(path, "rbe");
+    if (!file) {
+        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
+                    "%s: cannot be read: %s", path, g_strerror(errno));
+        return FALSE;
+    }
+    g_autofree char *chunk = g_malloc(READ_CHUNK);
+    for (gsize n; all->len <= limit && (n = fread(chunk, 1, READ_CHUNK, file)) > 0;)
+        g_string_append_len(all, chunk, (gssize) n);
+    gboolean is_broken = ferror(file);
+    if (!is_stdin)
+        fclose(file);
+    if (is_broken || all->len > limit) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_IO, "%s: %s", path,
+                    is_broken ? "reading failed" : "the file is too long");
+        return FALSE;
+    }
+    *length = all->len;
+    *text = g_string_free(g_steal_pointer(&all), FALSE);
+    return TRUE;
+}

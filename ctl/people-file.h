@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * people-file: profiles from a JSON Lines or CSV file, one row at a time.
+ *
+ * A row has an address, fields, and two reserved names: "consent" (purpose to true or
+ * false; in CSV a column "consent.PURPOSE") and "suppressed" (a reason).  In CSV an empty
+ * cell says nothing, and what looks like a JSON number, true or false is one.
+ *
+ * OWNERSHIP  a row lives until the next one is read.
+ * ERRORS     MRG_ERROR_CONTROL "FILE:LINE:1: what", never with a value in it.
+ * BOUNDS     1 MiB a row.
+ */
+#ifndef MRG_PEOPLE_FILE_H
+#define MRG_PEOPLE_FILE_H
+
+#include <stdio.h>
+
+#include "milter/person/key.h"
+#include "milter/schema.h"
+
+typedef struct MrgPeopleFile MrgPeopleFile;
+
+/* What both readers share. */
+struct MrgPeopleFile {
+    FILE *file;
+    const char *path;
+    guint64 line; /* of the row read last */
+    const MrgSchema *schema;
+    MrgArena *arena; /* of one row */
+    GArray *fields;  /* MrgProfileField */
+    GArray *consents;
+    GArray *suppressions;
+    const char *address; /* as written */
+    gint64 now_us;
+    const char *source;
+    char **columns; /* CSV: the head */
+};
+
+/* FALSE at the end, or with error set. */
+gboolean mrg_jsonl_next(MrgPeopleFile *people, GError **error);
+gboolean mrg_csv_open(MrgPeopleFile *people, GError **error);
+gboolean mrg_csv_next(MrgPeopleFile *people, GError **error);
+
+/* FALSE, and the error at the row's line. */
+gboolean mrg_people_fail(const MrgPeopleFile *people, GError **error, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+gboolean mrg_people_add_field(MrgPeopleFile *people, const char *name, MrgField value,
+                              GError **error);
+gboolean mrg_people_add_consent(MrgPeopleFile *people, const char *purpose,
+                                gboolean is_granted, GError **error);
+gboolean mrg_people_add_suppression(MrgPeopleFile *people, const char *reason,
+                                    GError **error);
+
+#endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+#include "ctl/people-file.h"
+#include "ctl/verb.h"
+#include "milter/clock.h"
+#include "milter/error.h"
+
+#define PROGRESS_EVERY 10000
+
+typedef struct Import {
+    MrgPeopleFile file;
+    gboolean (*next)(MrgPeopleFile *file, GError **error);
+    const MrgKeyring *keyring;
+    GHashTable *seen; /* MrgPersonKey; a doubled address is an error */
+    MrgProfile profile;
+    guint64 n_read;
+    gboolean is_terminal;
+} Import;
+
+gboolean
+mrg_people_fail(const MrgPeopleFile *people, GError **error, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    g_autofree char *what = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_set_error(error, MRG_ERROR, MRG_ERROR_CONTROL, "%s:%" G_GUINT64_FORMAT ":1: %s",
+                people->path, people->line, what);
+    return FALSE;
+}
+
+/* FirstName and first_name are one name: the declared spelling. */
+static const char *
+declared_name(const MrgSchema *schema, const char *name)
+{
+    for (gsize i = 0; i < schema->n_fields; i++) {
+        const char *a = schema->fields[i].name, *b = name;
+        while (*a && *b && g_ascii_tolower(*a) == g_ascii_tolower(*b)) {
+            a++;
+            b++;
+            a += *a == '_';
+            b += *b == '_';
+        }
+        if (!*a && !*b)
+            return schema->fields[i].name;
+    }
+    return name;
+}
+
+gboolean
+mrg_people_add_field(MrgPeopleFile *people, const char *name, MrgField value, GError **error)
+{
+    MrgProfileField field = {
+        mrg_arena_strdup(people->arena, declared_name(people->schema, name)), value};
+    if (!mrg_field_is_name(field.name))
+        return mrg_people_fail(people, error, "'%.64s' cannot be a field name: a letter or _, "
+                                              "then at most 63 letters, digits or _",
+                               name);
+    g_array_append_val(people->fields, field);
+    return TRUE;
+}
+
+gboolean
+mrg_people_add_consent(MrgPeopleFile *people, const char *purpose, gboolean is_granted,
+                       GError **error)
+{
+    static const char *const purposes[] = {"receive", "track_open", "track_click", "profile",
+                                           "predict", NULL};
+    if (!g_strv_contains(purposes, purpose) && !g_str_has_prefix(purpose, "receive:"))
+        return mrg_people_fail(people, error,
+                               "unknown purpose of a consent; there are receive, track_open, "
+                               "track_click, profile and predict");
+    MrgConsent consent = {mrg_arena_strdup(people->arena, purpose),
+                          is_granted ? MRG_CONSENT_GRANTED : MRG_CONSENT_DENIED,
+                          people->now_us, people->source};
+    g_array_append_val(people->consents, consent);
+    return TRUE;
+}
+
+gboolean
+mrg_people_add_suppression(MrgPeopleFile *people, const char *reason, GError **error)
+{
+    static const char *const reasons[] = {"unsubscribed", "complained", "bounced", "manual",
+                                          NULL};
+    if (!g_strv_contains(reasons, reason))
+        return mrg_people_fail(people, error, "\"suppressed\" must be unsubscribed, "
+                                              "complained, bounced or manual");
+    MrgSuppression suppression = {"all", mrg_arena_strdup(people->arena, reason),
+                                  people->now_us, 0};
+    g_array_append_val(people->suppressions, suppression);
+    return TRUE;
+}
+
+static gboolean
+finish_row(Import *import, GError **error)
+{
+    MrgPeopleFile *file = &import->file;
+    if (!file->address)
+        return mrg_people_fail(file, error, "the row has no address");
+    const char *address = mrg_address_normalise(file->address, file->arena);
+    if (!address)
+        return mrg_people_fail(file, error, "the address is malformed");
+    MrgPersonKey key;
+    mrg_person_key(import->keyring, address, &key);
+    if (!g_hash_table_add(import->seen, g_memdup2(&key, sizeof key)))
+        return mrg_people_fail(file, error, "the address stands in an earlier row already");
+    import->profile = (MrgProfile){
+        .person = key,
+        .address = address,
+        .fields = (const MrgProfileField *) (gpointer) file->fields->data,
+        .n_fields = file->fields->len,
+        .consents = (const MrgConsent *) (gpointer) file->consents->data,
+        .n_consents = file->consents->len,
+        .suppressions = (const MrgSuppression *) (gpointer) file->suppressions->data,
+        .n_suppressions = file->suppressions->len,
+    };
+    return TRUE;
+}
+
+static const MrgProfile *
+next_profile(gpointer context, GError **error)
+{
+    Import *import = context;
+    MrgPeopleFile *file = &import->file;
+    mrg_arena_reset(file->arena);
+    g_array_set_size(file->fields, 0);
+    g_array_set_size(file->consents, 0);
+    g_array_set_size(file->suppressions, 0);
+    file->address = NULL;
+    if (!import->next(file, error) || !finish_row(import, error))
+        return NULL;
+    if (++import->n_read % PROGRESS_EVERY == 0 && import->is_terminal)
+        g_printerr("\r%" G_GUINT64_FORMAT " profiles", import->n_read);
+    return &import->profile;
+}
+
+static guint
+key_hash(gconstpointer key)
+{
+    guint hash;
+    memcpy(&hash, key, sizeof hash); /* it is a hash already */
+    return hash;
+}
+
+static gboolean
+key_equal(gconstpointer a, gconstpointer b)
+{
+    return memcmp(a, b, sizeof(MrgPersonKey)) == 0;
+}
+
+static void
+import_init(Import *import, const MrgPeople *people, FILE *stream, const char *path)
+{
+    *import = (Import){
+        .file = {.file = stream,
+                 .path = path,
+                 .schema = people->conf->schema,
+                 .arena = mrg_arena_new(),
+                 .fields = g_array_new(FALSE, FALSE, sizeof(MrgProfileField)),
+                 .consents = g_array_new(FALSE, FALSE, sizeof(MrgConsent)),
+                 .suppressions = g_array_new(FALSE, FALSE, sizeof(MrgSuppression)),
+                 .now_us = mrg_clock_now_us(),
+                 .source = "import"},
+        .next = mrg_jsonl_next,
+        .keyring = people->keyring,
+        .seen = g_hash_table_new_full(key_hash, key_equal, g_free, NULL),
+        .is_terminal = isatty(STDERR_FILENO),
+    };
+}
+
+static void
+import_clear(Import *import)
+{
+    mrg_arena_free(import->file.arena);
+    g_array_unref(import->file.fields);
+    g_array_unref(import->file.consents);
+    g_array_unref(import->file.suppressions);
+    g_hash_table_unref(import->seen);
+    g_strfreev(import->file.columns);
+}
+
+static int
+run_import(const MrgTool *tool, const MrgPeople *people, FILE *stream, const char *path)
+{
+    Import import;
+    g_autoptr(GError) error = NULL;
+    guint64 n = 0;
+    import_init(&import, people, stream, path);
+    gboolean is_done = TRUE;
+    if (g_str_has_suffix(path, ".csv")) {
+        import.next = mrg_csv_next;
+        is_done = mrg_csv_open(&import.file, &error);
+    }
+    is_done = is_done &&
+              mrg_store_import(people->store, next_profile, &import, &n, &error);
+    if (import.is_terminal && import.n_read >= PROGRESS_EVERY)
+        g_printerr("\n");
+    import_clear(&import);
+    if (!is_done) {
+        g_printerr("merganser: nothing is imported\n");
+        return mrg_verb_fail(error);
+    }
+    if (tool->is_json)
+        mrg_print_json(json_pack("{s:I}", "imported", (json_int_t) n));
+    else
+        g_print("%" G_GUINT64_FORMAT " profiles imported\n", n);
+    return EX_OK;
+}
+
+int
+mrg_verb_profile_import(MrgTool *tool, int argc, char **argv)
+{
+    g_auto(MrgPeople) people = {0};
+    int code = mrg_verb_parse(tool, &argc, &argv, NULL, 1);
+    if (!code && !g_str_has_suffix(argv[1], ".csv") && !g_str_has_suffix(argv[1], ".jsonl"))
+        return mrg_verb_usage("the file must end in .jsonl or .csv");
+    if (!code)
+        code = mrg_people_open(&people, tool);
+    if (code)
+        return code;
+    FILE *stream = fopen(argv[1], "re");
+    if (!stream) {
+        g_printerr("merganser: %s: cannot be read: %s\n", argv[1], g_strerror(errno));
+        return EX_NOINPUT;
+    }
+    code = run_import(tool, &people, stream, argv[1]);
+    fclose(stream);
+    return code;
+}

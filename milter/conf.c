@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <string.h>
+
+#include "milter/conf.h"
+#include "milter/clock.h"
+#include "milter/error.h"
+#include "milter/ini.h"
+#include "milter/nearest.h"
+
+typedef enum {
+    KIND_TEXT,
+    KIND_LIST,
+    KIND_COUNT,
+    KIND_BYTES,
+    KIND_DURATION,
+    KIND_MODE,
+    KIND_CHOICE
+} Kind;
+
+typedef struct Info {
+    const char *section, *key;
+    Kind kind;
+    const char *fallback; /* NULL: must be given */
+    const char *choices;  /* "a|b" */
+    const char *help;
+    gsize offset; /* into MrgConf or CapSettings */
+} Info;
+
+/* A [cap NAME] section as it is written. */
+typedef struct CapSettings {
+#define CAP_SETTING(key, kind, fallback, choices, help) MrgConf##kind key;
+#include "conf/settings.def"
+} CapSettings;
+
+static const Info settings[] = {
+#define SETTING(section, key, kind, fallback, choices, help)                             \
+    {#section, #key, KIND_##kind, fallback, choices, help,                               \
+     G_STRUCT_OFFSET(MrgConf, section##_##key)},
+#include "conf/settings.def"
+};
+
+static const Info cap_settings[] = {
+#define CAP_SETTING(key, kind, fallback, choices, help)                                  \
+    {"cap", #key, KIND_##kind, fallback, choices, help, G_STRUCT_OFFSET(CapSettings, key)},
+#include "conf/settings.def"
+};
+
+static const char *const section_names[] = {
+#define SECTION(name, help) #name,
+#include "conf/settings.def"
+    "cap", "plugin"};
+
+/* The verdicts in the order of on_exceed's choices. */
+static const MrgVerdict exceed_verdicts[] = {MRG_VERDICT_DROP, MRG_VERDICT_REJECT,
+                                             MRG_VERDICT_DEFER, MRG_VERDICT_HOLD};
+
+static const struct {
+    char suffix;
+    gint64 seconds;
+} duration_units[] = {{'w', 7 * 86400}, {'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
+
+gboolean
+mrg_duration_parse(const char *text, gint64 *duration_us)
+{
+    char *end;
+    guint64 n = g_ascii_strtoull(text, &end, 10);
+    if (!g_ascii_isdigit(*text) || !*end || end[1])
+        return FALSE;
+    for (gsize i = 0; i < G_N_ELEMENTS(duration_units); i++) {
+        gint64 unit_us = duration_units[i].seconds * MRG_SECOND_US;
+        if (*end == duration_units[i].suffix && n <= (guint64) (G_MAXINT64 / 4 / unit_us)) {
+            *duration_us = (gint64) n * unit_us;
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+const char *
+mrg_duration_print(gint64 duration_us, MrgArena *arena)
+{
+    gint64 seconds = duration_us / MRG_SECOND_US;
+    for (gsize i = 0; i < G_N_ELEMENTS(duration_units); i++) {
+        gint64 unit = duration_units[i].seconds;
+        if (seconds && seconds % unit == 0 && (unit != 7 * 86400 || seconds >= 4 * unit))
+            return mrg_arena_printf(arena, "%" G_GINT64_FORMAT "%c", seconds / unit,
+                                    duration_units[i].suffix);
+    }
+    return "0s";
+}
+
+static gboolean
+parse_unsigned(const char *text, guint base, guint64 max, guint64 *number, char **end)
+{
+    *number = g_ascii_strtoull(text, end, base);
+    return g_ascii_isdigit(*text) && *number <= max;
+}
+
+static gboolean
+parse_bytes(const char *text, gsize *bytes)
+{
+    char *end;
+    guint64 n;
+    if (!parse_unsigned(text, 10, G_MAXUINT32, &n, &end))
+        return FALSE;
+    guint shift = *end == 'K' ? 10 : *end == 'M' ? 20 : 0;
+    *bytes = (gsize) n << shift;
+    return *bytes <= G_MAXINT32 && !end[shift ? 1 : 0];
+}
+
+static const char *const *
+split_words(const char *text, MrgArena *arena)
+{
+    g_auto(GStrv) words = g_strsplit_set(text, " \t,", -1);
+    const char **list = mrg_arena_array(arena, const char *, g_strv_length(words) + 1);
+    gsize n = 0;
+    for (char **word = words; *word; word++)
+        if (**word)
+            list[n++] = mrg_arena_strdup(arena, *word);
+    return list;
+}
+
+static gboolean
+parse_choice(const char *text, const char *choices, guint *choice)
+{
+    g_auto(GStrv) words = g_strsplit(choices, "|", -1);
+    for (guint i = 0; words[i]; i++) {
+        if (g_str_equal(words[i], text)) {
+            *choice = i;
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+/* Writes the value to its place in base; what it must look like, or NULL when it does. */
+static const char *
+store_value(const Info *info, const char *text, gpointer base, MrgArena *arena)
+{
+    gpointer place = (char *) base + info->offset;
+    guint64 n;
+    char *end;
+    switch (info->kind) {
+    case KIND_TEXT:
+        *(const char **) place = mrg_arena_strdup(arena, text);
+        return NULL;
+    case KIND_LIST:
+        *(const char *const **) place = split_words(text, arena);
+        return NULL;
+    case KIND_COUNT:
+    case KIND_MODE:
+        if (!parse_unsigned(text, info->kind == KIND_MODE ? 8 : 10,
+                            info->kind == KIND_MODE ? 0777 : G_MAXINT32, &n, &end) ||
+            *end)
+            return info->kind == KIND_MODE ? "an octal mode such as 0660" : "a whole number";
+        *(guint *) place = (guint) n;
+        return NULL;
+    case KIND_BYTES:
+        return parse_bytes(text, place) ? NULL : "a size such as 256K or 25M, under 2G";
+    case KIND_DURATION:
+        return mrg_duration_parse(text, place) ? NULL : "a duration such as 30s, 24h or 7d";
+    case KIND_CHOICE:
+        return parse_choice(text, info->choices, place) ? NULL : info->choices;
+    }
+    return NULL;
+}
+
+static const char *
+suggestion(const char *word, const char *const *words, gsize n, MrgArena *arena)
+{
+    const char *nearest = mrg_nearest(word, words, n);
+    return nearest ? mrg_arena_printf(arena, "; did you mean '%s'?", nearest) : "";
+}
+
+static const Info *
+find_info(const MrgIni *ini, const MrgIniEntry *entry, MrgArena *arena, GError **error)
+{
+    gboolean is_cap = g_str_equal(entry->section, "cap");
+    const Info *table = is_cap ? cap_settings : settings;
+    gsize n = is_cap ? G_N_ELEMENTS(cap_settings) : G_N_ELEMENTS(settings), n_keys = 0;
+    const char *keys[G_N_ELEMENTS(settings) + G_N_ELEMENTS(cap_settings)];
+    for (gsize i = 0; i < n; i++) {
+        if (!g_str_equal(table[i].section, entry->section))
+            continue;
+        if (g_str_equal(table[i].key, entry->key))
+            return &table[i];
+        keys[n_keys++] = table[i].key;
+    }
+    mrg_ini_fail(ini, entry->line, error, "unknown setting '%s' in [%s]%s", entry->key,
+                 entry->section, suggestion(entry->key, keys, n_keys, arena));
+    return NULL;
+}
+
+static gboolean
+store_entry(const MrgIni *ini, const MrgIniEntry *entry, gpointer base, MrgArena *arena,
+            GError **error)
+{
+    const Info *info = find_info(ini, entry, arena, error);
+    if (!info)
+        return FALSE;
+    const char *wanted = store_value(info, entry->value, base, arena);
+    return !wanted || mrg_ini_fail(ini, entry->line, error, "'%s' in [%s] must be %s",
+                                   entry->key, entry->section, wanted);
+}
+
+static void
+store_fallbacks(const Info *table, gsize n, gpointer base, MrgArena *arena)
+{
+    for (gsize i = 0; i < n; i++)
+        if (table[i].fallback)
+            g_assert(!store_value(&table[i], table[i].fallback, base, arena));
+}
+
+/* Entries behind the section line at i, up to the next section; returns their end. */
+static guint
+section_end(const MrgIni *ini, guint i)
+{
+    for (i++; i < ini->entries->len; i++)
+        if (!g_array_index(ini->entries, MrgIniEntry, i).key)
+            break;
+    return i;
+}
+
+static gboolean
+has_key(const MrgIni *ini, guint from, guint to, const char *key)
+{
+    for (guint i = from; i < to; i++)
+        if (g_str_equal(g_array_index(ini->entries, MrgIniEntry, i).key, key))
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean
+read_cap(MrgConf *conf, const MrgIni *ini, guint at, MrgCap *cap, GError **error)
+{
+    const MrgIniEntry *head = &g_array_index(ini->entries, MrgIniEntry, at);
+    guint end = section_end(ini, at);
+    CapSettings written = {0};
+    if (!*head->name)
+        return mrg_ini_fail(ini, head->line, error, "a cap needs a name: [cap daily]");
+    store_fallbacks(cap_settings, G_N_ELEMENTS(cap_settings), &written, conf->arena);
+    for (guint i = at + 1; i < end; i++)
+        if (!store_entry(ini, &g_array_index(ini->entries, MrgIniEntry, i), &written,
+                         conf->arena, error))
+            return FALSE;
+    for (gsize i = 0; i < G_N_ELEMENTS(cap_settings); i++)
+        if (!cap_settings[i].fallback && !has_key(ini, at + 1, end, cap_settings[i].key))
+            return mrg_ini_fail(ini, head->line, error, "[cap %s] needs '%s'", head->name,
+                                cap_settings[i].key);
+    if (written.per <= 0)
+        return mrg_ini_fail(ini, head->line, error, "'per' in [cap %s] must be above zero",
+                            head->name);
+    *cap = (MrgCap){.name = mrg_arena_strdup(conf->arena, head->name),
+                    .limit = written.limit,
+                    .per_us = written.per,
+                    .min_gap_us = written.min_gap,
+                    .class_name = *written.class ? written.class : NULL,
+                    .on_exceed = exceed_verdicts[written.on_exceed]};
+    return TRUE;
+}
+
+static gboolean
+read_plugin(MrgConf *conf, const MrgIni *ini, guint at, MrgPluginConf *plugin, GError **error)
+{
+    const MrgIniEntry *head = &g_array_index(ini->entries, MrgIniEntry, at);
+    guint end = section_end(ini, at);
+    if (!*head->name)
+        return mrg_ini_fail(ini, head->line, error, "which plugin? [plugin sqlite]");
+    MrgSetting *list = mrg_arena_array(conf->arena, MrgSetting, end - at);
+    plugin->name = mrg_arena_strdup(conf->arena, head->name);
+    plugin->settings = list;
+    for (guint i = at + 1; i < end; i++) {
+        const MrgIniEntry *entry = &g_array_index(ini->entries, MrgIniEntry, i);
+        list[plugin->n_settings].name = mrg_arena_strdup(conf->arena, entry->key);
+        list[plugin->n_settings++].value = mrg_arena_strdup(conf->arena, entry->value);
+    }
+    return TRUE;
+}
+
+static gboolean
+read_plain(MrgConf *conf, const MrgIni *ini, guint at, GError **error)
+{
+    const MrgIniEntry *head = &g_array_index(ini->entries, MrgIniEntry, at);
+    gsize n = G_N_ELEMENTS(section_names);
+    gboolean is_known = FALSE;
+    for (gsize i = 0; i < n; i++)
+        is_known |= g_str_equal(section_names[i], head->section);
+    if (!is_known)
+        return mrg_ini_fail(ini, head->line, error, "unknown section [%s]%s", head->section,
+                            suggestion(head->section, section_names, n, conf->arena));
+    if (*head->name)
+        return mrg_ini_fail(ini, head->line, error, "section [%s] takes no name",
+                            head->section);
+    for (guint i = at + 1, end = section_end(ini, at); i < end; i++)
+        if (!store_entry(ini, &g_array_index(ini->entries, MrgIniEntry, i), conf,
+                         conf->arena, error))
+            return FALSE;
+    return TRUE;
+}
+
+static gboolean
+read_sections(MrgConf *conf, const MrgIni *ini, GError **error)
+{
+    MrgCap *caps = mrg_arena_array(conf->arena, MrgCap, ini->entries->len);
+    MrgPluginConf *plugins = mrg_arena_array(conf->arena, MrgPluginConf, ini->entries->len);
+    for (guint i = 0; i < ini->entries->len; i = section_end(ini, i)) {
+        const MrgIniEntry *head = &g_array_index(ini->entries, MrgIniEntry, i);
+        gboolean is_read;
+        if (g_str_equal(head->section, "cap"))
+            is_read = read_cap(conf, ini, i, &caps[conf->policy.n_caps++], error);
+        else if (g_str_equal(head->section, "plugin"))
+            is_read = read_plugin(conf, ini, i, &plugins[conf->n_plugins++], error);
+        else
+            is_read = read_plain(conf, ini, i, error);
+        if (!is_read)
+            return FALSE;
+    }
+    conf->policy.caps = caps;
+    conf->plugins = plugins;
+    conf->policy.consent_default = conf->policy_consent_default == MRG_DEFAULT_GRANTED
+                                       ? MRG_CONSENT_GRANTED
+                                       : MRG_CONSENT_DENIED;
+    return TRUE;
+}
+
+static MrgConf *
+read_conf(const MrgIni *ini, GError **error)
+{
+    g_autoptr(MrgConf) conf = g_new0(MrgConf, 1);
+    g_atomic_ref_count_init(&conf->references);
+    conf->arena = mrg_arena_new();
+    conf->path = mrg_arena_strdup(conf->arena, ini->path);
+    store_fallbacks(settings, G_N_ELEMENTS(settings), conf, conf->arena);
+    if (!read_sections(conf, ini, error))
+        return NULL;
+    if (*conf->stamp_base_url && !g_str_has_prefix(conf->stamp_base_url, "https://") &&
+        !g_str_has_prefix(conf->stamp_base_url, "http://")) {
+        g_set_error(error, MRG_ERROR, MRG_ERROR_CONFIG,
+                    "%s:1:1: 'base_url' in [stamp] must begin with https://", conf->path);
+        return NULL;
+    }
+    conf->schema = mrg_schema_load(conf->schema_file, conf->arena, error);
+    return conf->schema ? g_steal_pointer(&conf) : NULL;
+}
+
+MrgConf *
+mrg_conf_parse(const char *path, const char *text, GError **error)
+{
+    g_autoptr(MrgIni) ini = mrg_ini_parse(path, text, error);
+    return ini ? read_conf(ini, error) : NULL;
+}
+
+MrgConf *
+mrg_conf_load(const char *path, GError **error)
+{
+    g_autoptr(MrgIni) ini = mrg_ini_load(path, error);
+    return ini ? read_conf(ini, error) : NULL;
+}
+
+MrgConf *
+mrg_conf_ref(MrgConf *conf)
+{
+    g_atomic_ref_count_inc(&conf->references);
+    return conf;
+}
+
+void
+mrg_conf_unref(MrgConf *conf)
+{
+    if (conf && g_atomic_ref_count_dec(&conf->references)) {
+        mrg_arena_free(conf->arena);
+        g_free(conf);
+    }
+}
+
+const MrgPluginConf *
+mrg_conf_plugin(const MrgConf *conf, const char *name)
+{
+    static const MrgPluginConf none = {"", NULL, 0};
+    for (gsize i = 0; i < conf->n_plugins; i++)
+        if (g_str_equal(conf->plugins[i].name, name))
+            return &conf->plugins[i];
+    return &none;
+}
+
+MrgStore *
+mrg_conf_open_store(const MrgConf *conf, GError **error)
+{
+    const MrgPluginConf *plugin = mrg_conf_plugin(conf, conf->store_plugin);
+    return mrg_store_open(conf->milter_plugin_dir, conf->store_plugin, plugin->settings,
+                          plugin->n_settings, error);
+}
+
+void
+mrg_conf_describe(MrgConfVisit visit, gpointer context)
+{
+    static const struct {
+        const char *name, *help;
+    } sections[] = {
+#define SECTION(name, help) {#name, help},
+#include "conf/settings.def"
+    };
+    for (gsize s = 0; s < G_N_ELEMENTS(sections); s++) {
+        visit(sections[s].name, NULL, NULL, sections[s].help, context);
+        for (gsize i = 0; i < G_N_ELEMENTS(settings); i++)
+            if (g_str_equal(settings[i].section, sections[s].name))
+                visit(sections[s].name, settings[i].key, settings[i].fallback,
+                      settings[i].help, context);
+    }
+    visit("cap NAME", NULL, NULL,
+          "A frequency cap over all senders; any number of such sections, all must pass.",
+          context);
+    for (gsize i = 0; i < G_N_ELEMENTS(cap_settings); i++)
+        visit("cap NAME", cap_settings[i].key, cap_settings[i].fallback, cap_settings[i].help,
+              context);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * connection: what is kept for one milter connection between its callbacks.
+ *
+ * OWNERSHIP  libmilter holds it by smfi_setpriv() from negotiation to close.
+ */
+#ifndef MRG_CONNECTION_H
+#define MRG_CONNECTION_H
+
+#include "milter/intake/intake.h"
+
+typedef struct MrgConnection {
+    const MrgIntakeHandler *handler;
+    gboolean is_header_silent; /* negotiated: no reply to a header or a body chunk */
+    gboolean is_body_silent;
+    MrgRole daemon_role;
+
+    /* One message. */
+    const MrgIntakeRules *rules;
+    gpointer hold;
+    MrgEnvelope *envelope;
+} MrgConnection;
+
+MrgConnection *mrg_connection_new(const MrgIntakeHandler *handler);
+void mrg_connection_free(MrgConnection *connection);
+
+void mrg_connection_begin(MrgConnection *connection, const char *sender, const char *login);
+/* Ends the message, whichever way; harmless when there is none. */
+void mrg_connection_end(MrgConnection *connection);
+
+/* The role of the daemon that this connection came by. */
+void mrg_connection_set_daemon(MrgConnection *connection, const char *daemon_name);
+
+/* Whether any login is trusted, so that an untrusted daemon must be listened to. */
+gboolean mrg_connection_may_be_trusted(MrgConnection *connection);
+
+#endif

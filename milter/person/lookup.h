@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lookup: who the recipient is, and the fields that the program reads.
+ *
+ * A name that the profile lacks falls back to the campaign's data; the name "data"
+ * is the campaign's data as a whole.
+ *
+ * OWNERSHIP  arena.
+ * ERRORS     MRG_ERROR_ADDRESS; the store's own; MRG_STORE_ERROR_CORRUPT for a stored
+ *            value that is no JSON.
+ */
+#ifndef MRG_LOOKUP_H
+#define MRG_LOOKUP_H
+
+#include "base/value.h"
+#include "milter/person/key.h"
+#include "milter/registry.h"
+
+typedef struct MrgPerson {
+    const char *address; /* normalised; for the To header alone */
+    MrgPersonKey key;
+    char pseudonym[MRG_PSEUDONYM_BYTES];
+    gboolean has_profile;
+} MrgPerson;
+
+gboolean mrg_person_identify(MrgPerson *person, const MrgKeyring *keyring, const char *address,
+                             MrgArena *arena, GError **error);
+
+/* slots gets a value for each of the names. */
+gboolean mrg_person_fetch(MrgPerson *person, const MrgStore *store, const char *const *names,
+                          gsize n_names, const MrgValue *data, MrgValue *slots,
+                          MrgArena *arena, gint64 deadline_us, GError **error);
+
+#endif

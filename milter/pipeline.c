@@ -1,0 +1,623 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The steps stand in the table at the end, in the order mail flows; each takes the merge a
+ * stage further, or sets the verdict, or fails with an error that disposition.c turns
+ * into one.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "milter/clock.h"
+#include "milter/counters.h"
+#include "milter/error.h"
+#include "milter/pipeline.h"
+#include "milter/stamp/chain.h"
+#include "milter/verdict/apply.h"
+#include "milter/witness/logline.h"
+#include "milter/witness/outbox.h"
+
+/* Contents in flight at once: far more than an MTA's process limit. */
+#define PLANS_KEPT 256
+/* Others that change a person's state between our load and commit; each try makes one of them
+ * succeed, so this many losses in a row mean something is broken. */
+#define COMMIT_TRIES 64
+
+struct MrgPipeline {
+    gatomicrefcount references;
+    MrgConf *conf;
+    MrgKeyring *keyring;
+    MrgStore *store;
+    MrgOutbox *outbox;
+    MrgPlanCache *plans;
+    MrgIntakeRules rules;
+    gint64 horizon_us;
+};
+
+/* ---- message ---- */
+
+static gboolean
+refuse_defect(const MrgEnvelope *envelope, GError **error)
+{
+    static const struct {
+        MrgError code;
+        const char *text;
+    } defects[] = {
+        [MRG_DEFECT_HEADER_COUNT] = {MRG_ERROR_DEFECT, "too many header fields"},
+        [MRG_DEFECT_HEADER_BYTES] = {MRG_ERROR_DEFECT, "the header fields are too long"},
+        [MRG_DEFECT_BODY_BYTES] = {MRG_ERROR_DEFECT, "the body is too long"},
+        [MRG_DEFECT_NUL] = {MRG_ERROR_STRUCTURE, "the message contains a NUL byte"},
+        [MRG_DEFECT_BARE_CR] = {MRG_ERROR_STRUCTURE,
+                                "the message contains a carriage return without a line feed"},
+        [MRG_DEFECT_RECIPIENTS] = {MRG_ERROR_DEFECT, "too many recipients"},
+    };
+    if (envelope->defect == MRG_DEFECT_NONE)
+        return TRUE;
+    g_set_error_literal(error, MRG_ERROR, defects[envelope->defect].code,
+                        defects[envelope->defect].text);
+    return FALSE;
+}
+
+/* Headers that nobody renders must not carry a template out of the house. */
+static gboolean
+refuse_stray_markers(const MrgEnvelope *envelope, GError **error)
+{
+    for (guint i = 0; i < envelope->headers->len; i++) {
+        const MrgHeader *header = &g_array_index(envelope->headers, MrgHeader, i);
+        if (mrg_header_is_control(header->name) ||
+            g_ascii_strcasecmp(header->name, "Subject") == 0 || !strstr(header->value, "{{"))
+            continue;
+        g_set_error(error, MRG_RENDER_ERROR, MRG_RENDER_ERROR_MARKER,
+                    "header %.64s:1:1: a template marker, but of the headers only the Subject "
+                    "is rendered",
+                    header->name);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+step_campaign(MrgMerge *merge, GError **error)
+{
+    const MrgEnvelope *envelope = merge->envelope;
+    if (!refuse_defect(envelope, error) ||
+        !mrg_campaign_read(&merge->campaign, envelope,
+                           merge->pipeline->conf->policy_default_class, error) ||
+        !refuse_stray_markers(envelope, error))
+        return FALSE;
+    if (merge->mode != MRG_MODE_CHECK && envelope->recipients->len != 1) {
+        g_set_error(error, MRG_ERROR, MRG_ERROR_RECIPIENTS,
+                    "a campaign message must reach the merge with one recipient, not %u: send "
+                    "it once per recipient, or set up the split shape",
+                    envelope->recipients->len);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* Everything that a plan is made from, and no more: copies share it. */
+static void
+hash_content(const MrgMerge *merge, MrgMessageKey *content)
+{
+    const GArray *headers = merge->envelope->headers;
+    g_autoptr(GPtrArray) texts = g_ptr_array_new();
+    g_autoptr(GArray) lengths = g_array_new(FALSE, FALSE, sizeof(gsize));
+    for (guint i = 0; i < headers->len; i++) {
+        const MrgHeader *header = &g_array_index(headers, MrgHeader, i);
+        if (!mrg_header_is_control(header->name) &&
+            g_ascii_strcasecmp(header->name, "Subject") != 0 &&
+            g_ascii_strncasecmp(header->name, "Content-", 8) != 0)
+            continue;
+        gsize length[2] = {strlen(header->name), strlen(header->value)};
+        g_ptr_array_add(texts, (gpointer) header->name);
+        g_ptr_array_add(texts, (gpointer) header->value);
+        g_array_append_vals(lengths, length, 2);
+    }
+    gsize body_length = merge->envelope->body->len;
+    g_ptr_array_add(texts, merge->envelope->body->data);
+    g_array_append_val(lengths, body_length);
+    mrg_message_key(merge->pipeline->keyring, (const char *const *) texts->pdata,
+                    (const gsize *) (gpointer) lengths->data, texts->len, content);
+}
+
+static gboolean
+step_plan(MrgMerge *merge, GError **error)
+{
+    MrgMessageKey content;
+    hash_content(merge, &content);
+    merge->plan = mrg_plan_get(merge->pipeline->plans, &content, merge->envelope,
+                               &merge->campaign, merge->pipeline->conf->schema, error);
+    return merge->plan != NULL;
+}
+
+/* ---- person ---- */
+
+/* DESIGN: a reused Message-ID evades no cap, since content and recipient count too. */
+static void
+make_message_key(MrgMerge *merge)
+{
+    const char *message_id = mrg_envelope_header(merge->envelope, "Message-ID");
+    const char *date = mrg_envelope_header(merge->envelope, "Date");
+    const char *texts[] = {merge->campaign.id, (const char *) merge->plan->content.bytes,
+                           message_id ? message_id : "", message_id || !date ? "" : date,
+                           (const char *) merge->person.key.bytes};
+    gsize lengths[] = {strlen(texts[0]), MRG_KEY_BYTES, strlen(texts[2]), strlen(texts[3]),
+                       MRG_KEY_BYTES};
+    mrg_message_key(merge->pipeline->keyring, texts, lengths, G_N_ELEMENTS(texts),
+                    &merge->key);
+}
+
+static void
+start_deadline(MrgMerge *merge)
+{
+    merge->deadline_us = g_get_monotonic_time() + merge->pipeline->conf->store_deadline;
+}
+
+/* Asked of the store for the first copy of a content only. */
+static gboolean
+number_campaign(MrgMerge *merge, GError **error)
+{
+    const MrgStore *store = merge->pipeline->store;
+    guint32 number;
+    if (merge->mode == MRG_MODE_PREVIEW ||
+        g_atomic_int_get(&merge->plan->campaign_number))
+        return TRUE;
+    start_deadline(merge);
+    if (!mrg_store_campaign_number(store, merge->campaign.id, &number, merge->deadline_us,
+                                   error))
+        return FALSE;
+    g_atomic_int_set(&merge->plan->campaign_number, number);
+    return TRUE;
+}
+
+static void
+decide(MrgMerge *merge, MrgVerdict verdict, const char *reason)
+{
+    merge->disposition = mrg_disposition_of_verdict(verdict);
+    merge->reason = reason;
+    merge->reply = reason;
+}
+
+static gboolean
+step_person(MrgMerge *merge, GError **error)
+{
+    MrgPipeline *pipeline = merge->pipeline;
+    MrgArena *arena = merge->envelope->arena;
+    const char *address = g_ptr_array_index(merge->envelope->recipients, 0);
+    if (!mrg_person_identify(&merge->person, pipeline->keyring, address, arena, error) ||
+        !number_campaign(merge, error))
+        return FALSE;
+    make_message_key(merge);
+    merge->slots = mrg_arena_array(arena, MrgValue, merge->plan->n_names);
+    start_deadline(merge);
+    return mrg_person_fetch(&merge->person, pipeline->store, merge->plan->names,
+                            merge->plan->n_names, merge->campaign.data, merge->slots, arena,
+                            merge->deadline_us, error);
+}
+
+/* ---- policy ---- */
+
+static gboolean
+load_state(MrgMerge *merge, GError **error)
+{
+    MrgArena *arena = merge->envelope->arena;
+    merge->state = (MrgState){0};
+    start_deadline(merge);
+    merge->has_state = mrg_store_load(merge->pipeline->store, &merge->person.key, &merge->key,
+                                      &merge->state, arena, merge->deadline_us, error) &&
+                       mrg_state_read(&merge->view, &merge->state, arena, error);
+    return merge->has_state;
+}
+
+/* What the policy says of the state as loaded; a recorded outcome stands. */
+static void
+take_decision(MrgMerge *merge)
+{
+    const MrgConf *conf = merge->pipeline->conf;
+    MrgDecision *decision = &merge->decision;
+    mrg_decide(&conf->policy, &merge->view, merge->campaign.id, merge->campaign.class_name,
+               merge->now_us, merge->envelope->arena, decision);
+    if (merge->state.is_repeat) {
+        decision->verdict = merge->state.repeat_verdict;
+        decision->reason = merge->state.repeat_reason;
+    } else if (!merge->person.has_profile && decision->verdict == MRG_VERDICT_DELIVER &&
+               conf->policy_unknown_recipient != MRG_UNKNOWN_GENERIC) {
+        decision->verdict = conf->policy_unknown_recipient == MRG_UNKNOWN_DROP
+                                ? MRG_VERDICT_DROP
+                                : MRG_VERDICT_REJECT;
+        decision->reason = "unknown: no profile";
+    }
+    decide(merge, decision->verdict, decision->reason);
+}
+
+/* Whether the copy will be needed. */
+static gboolean
+is_going_out(const MrgMerge *merge)
+{
+    MrgVerdict verdict = merge->disposition->verdict;
+    return verdict == MRG_VERDICT_DELIVER || verdict == MRG_VERDICT_HOLD;
+}
+
+static gboolean
+step_policy(MrgMerge *merge, GError **error)
+{
+    if (!load_state(merge, error))
+        return FALSE;
+    take_decision(merge);
+    return TRUE;
+}
+
+/* ---- render ---- */
+
+/* Runs a template behind what texts holds; *start is where its text begins. */
+static gboolean
+run_template(MrgMerge *merge, gsize index, gsize *start, GError **error)
+{
+    const MrgRenderInput input = {.slots = merge->slots,
+                                  .now_us = merge->now_us,
+                                  .arena = merge->envelope->arena};
+    *start = merge->texts.length;
+    return mrg_program_run(merge->plan->program, index, &input, &merge->texts, error);
+}
+
+static gboolean
+step_render(MrgMerge *merge, GError **error)
+{
+    if (!is_going_out(merge))
+        return TRUE;
+    const MrgPlan *plan = merge->plan;
+    gsize n = plan->n_parts + (plan->has_subject ? 1 : 0);
+    gsize *starts = mrg_arena_array(merge->envelope->arena, gsize, n + 1);
+    for (gsize i = 0; i < n; i++) {
+        if (mrg_program_is_constant(plan->program, i))
+            starts[i] = merge->texts.length;
+        else if (!run_template(merge, i, &starts[i], error))
+            return FALSE;
+    }
+    starts[n] = merge->texts.length;
+
+    /* Only now does the buffer stay where it is. */
+    merge->parts = mrg_arena_array(merge->envelope->arena, MrgRendered, plan->n_parts);
+    for (gsize i = 0; i < n; i++) {
+        gboolean is_subject = plan->has_subject && i == 0;
+        gsize part = i - (plan->has_subject ? 1 : 0);
+        MrgRendered *rendered = is_subject ? &merge->subject : &merge->parts[part];
+        if (!mrg_program_is_constant(plan->program, i))
+            *rendered = (MrgRendered){TRUE, merge->texts.data + starts[i],
+                                      starts[i + 1] - starts[i]};
+        else if (!is_subject)
+            *rendered = (MrgRendered){FALSE, plan->parts[part].text, plan->parts[part].length};
+    }
+    return TRUE;
+}
+
+/* ---- stamp ---- */
+
+static guint64
+message_number(const MrgMessageKey *key)
+{
+    guint64 number;
+    memcpy(&number, key->bytes, sizeof number);
+    return GUINT64_FROM_BE(number);
+}
+
+static MrgStampContext
+stamp_context(const MrgMerge *merge)
+{
+    const MrgConf *conf = merge->pipeline->conf;
+    return (MrgStampContext){
+        .arena = merge->envelope->arena,
+        .keyring = merge->pipeline->keyring,
+        .base_url = *conf->stamp_base_url ? conf->stamp_base_url : NULL,
+        .list_domain = *conf->stamp_list_domain ? conf->stamp_list_domain : NULL,
+        .campaign = &merge->campaign,
+        .token = {.person = merge->person.key,
+                  .campaign = (guint32) g_atomic_int_get(&merge->plan->campaign_number),
+                  .message = message_number(&merge->key),
+                  .at_s = (guint32) (merge->now_us / MRG_SECOND_US)},
+        .is_inert = merge->mode == MRG_MODE_PREVIEW,
+        .may_track_open = merge->decision.may_track_open && merge->person.has_profile &&
+                          (merge->campaign.track & MRG_TRACK_OPENS) != 0,
+        .is_transactional = g_str_equal(merge->campaign.class_name, "transactional"),
+    };
+}
+
+static gboolean
+step_stamp(MrgMerge *merge, GError **error)
+{
+    if (!is_going_out(merge))
+        return TRUE;
+    const MrgEnvelope *envelope = merge->envelope;
+    MrgStampContext context = stamp_context(merge);
+    mrg_copy_address(&merge->copy, envelope, merge->person.address, NULL);
+    mrg_copy_set_subject(&merge->copy, envelope, &merge->subject);
+    mrg_stamp_apply(&context, merge->plan->layout, merge->parts, &merge->copy);
+    merge->stamps = mrg_stamp_names(&context);
+    return mrg_copy_set_parts(&merge->copy, envelope, merge->plan->layout, merge->parts,
+                              error);
+}
+
+/* ---- verdict ---- */
+
+static MrgCommit
+commit_once(MrgMerge *merge, gboolean is_final, GError **error)
+{
+    const MrgPipeline *pipeline = merge->pipeline;
+    MrgOutcome outcome = {
+        .person = merge->person.key,
+        .message = merge->key,
+        .version = merge->state.version,
+        .at_us = merge->now_us,
+        .campaign = merge->campaign.id,
+        .class_name = merge->campaign.class_name,
+        .verdict = merge->disposition->verdict,
+        .reason = merge->reason,
+        .is_final = is_final,
+    };
+    if (is_final && is_going_out(merge)) {
+        const MrgSend send = {merge->now_us, merge->campaign.class_name, merge->campaign.id};
+        outcome.history = mrg_history_append(&merge->view, &send, pipeline->horizon_us,
+                                             merge->envelope->arena, &outcome.history_length);
+    }
+    start_deadline(merge);
+    return mrg_store_commit(pipeline->store, &outcome, merge->deadline_us, error);
+}
+
+/* A refusal may come again with other data, so only these bind a retry. */
+static gboolean
+is_final_verdict(MrgVerdict verdict)
+{
+    return verdict == MRG_VERDICT_DELIVER || verdict == MRG_VERDICT_DROP ||
+           verdict == MRG_VERDICT_HOLD;
+}
+
+static gboolean
+step_commit(MrgMerge *merge, GError **error)
+{
+    if (merge->mode == MRG_MODE_PREVIEW)
+        return TRUE;
+    gboolean was_going_out = is_going_out(merge);
+    for (int try = 0; try < COMMIT_TRIES && !merge->state.is_repeat; try++) {
+        g_autoptr(GError) lost = NULL;
+        switch (commit_once(merge, is_final_verdict(merge->disposition->verdict), &lost)) {
+        case MRG_COMMIT_DONE:
+            return TRUE;
+        case MRG_COMMIT_ERROR:
+            g_propagate_error(error, g_steal_pointer(&lost));
+            return FALSE;
+        case MRG_COMMIT_CONFLICT:
+        case MRG_COMMIT_UNCERTAIN:
+            break;
+        }
+        if (!load_state(merge, error))
+            return FALSE;
+        take_decision(merge);
+        /* A copy that was not made cannot go out now: it comes again. */
+        if (is_going_out(merge) && !was_going_out)
+            break;
+    }
+    if (merge->state.is_repeat && is_going_out(merge) == was_going_out)
+        return TRUE;
+    g_set_error(error, MRG_ERROR, MRG_ERROR_CONTENDED,
+                "the person's state kept changing under the commit");
+    return FALSE;
+}
+
+/* A refusal is recorded too, where that is possible, for whoever asks why. */
+static void
+record_refusal(MrgMerge *merge)
+{
+    if (!merge->has_state || merge->state.is_repeat || merge->mode != MRG_MODE_MERGE)
+        return;
+    g_autoptr(GError) error = NULL;
+    if (commit_once(merge, FALSE, &error) == MRG_COMMIT_ERROR)
+        g_warning("a refusal is not recorded: %s", error->message);
+}
+
+static void
+fail(MrgMerge *merge, const GError *error)
+{
+    const MrgDisposition *disposition = mrg_disposition_of_error(error);
+    merge->disposition = disposition;
+    merge->reason = mrg_arena_printf(merge->envelope->arena, "%s: %s", disposition->gate,
+                                     error->message);
+    merge->reply = disposition->is_private
+                       ? disposition->text
+                       : mrg_arena_strdup(merge->envelope->arena, error->message);
+    if (error->domain != MRG_STORE_ERROR)
+        record_refusal(merge);
+}
+
+/* ---- the way ---- */
+
+typedef struct Step {
+    const char *name;
+    gboolean (*run)(MrgMerge *merge, GError **error);
+    gboolean is_for_check;
+} Step;
+
+static const Step steps[] = {
+    {"campaign", step_campaign, TRUE}, {"plan", step_plan, TRUE},
+    {"person", step_person, FALSE},    {"policy", step_policy, FALSE},
+    {"render", step_render, FALSE},    {"stamp", step_stamp, FALSE},
+    {"commit", step_commit, FALSE},
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(steps) <= MRG_STEPS_MAX);
+
+const char *
+mrg_step_name(gsize i)
+{
+    return i < G_N_ELEMENTS(steps) ? steps[i].name : NULL;
+}
+
+void
+mrg_merge_init(MrgMerge *merge, MrgPipeline *pipeline, MrgEnvelope *envelope, MrgMode mode,
+               gint64 now_us)
+{
+    *merge = (MrgMerge){
+        .pipeline = pipeline, .envelope = envelope, .mode = mode, .now_us = now_us};
+    mrg_buffer_init(&merge->texts, pipeline->conf->milter_max_body);
+    mrg_copy_init(&merge->copy, pipeline->conf->milter_max_body);
+}
+
+void
+mrg_merge_clear(MrgMerge *merge)
+{
+    mrg_plan_unref(merge->plan);
+    mrg_buffer_clear(&merge->texts);
+    mrg_copy_clear(&merge->copy);
+}
+
+void
+mrg_merge_run(MrgMerge *merge)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(steps); i++) {
+        g_autoptr(GError) error = NULL;
+        if (merge->mode == MRG_MODE_CHECK && !steps[i].is_for_check)
+            continue;
+        gint64 began_us = g_get_monotonic_time();
+        gboolean is_done = steps[i].run(merge, &error);
+        merge->took_us[i] = g_get_monotonic_time() - began_us;
+        if (!is_done) {
+            fail(merge, error);
+            return;
+        }
+    }
+    if (merge->mode == MRG_MODE_CHECK)
+        decide(merge, MRG_VERDICT_DELIVER, "ok: the template compiles");
+}
+
+/* ---- pipeline ---- */
+
+static void
+take_rules(MrgPipeline *pipeline)
+{
+    const MrgConf *conf = pipeline->conf;
+    pipeline->rules = (MrgIntakeRules){
+        .merge_daemons = conf->trust_merge_daemons,
+        .check_daemons = conf->trust_check_daemons,
+        .senders = conf->trust_senders,
+        .limits = {.headers = conf->milter_max_headers,
+                   .header_bytes = conf->milter_max_header_bytes,
+                   .body_bytes = conf->milter_max_body,
+                   .recipients = conf->milter_max_recipients},
+    };
+}
+
+static gboolean
+open_outbox(MrgPipeline *pipeline, GError **error)
+{
+    const MrgConf *conf = pipeline->conf;
+    g_autoptr(GPtrArray) sinks =
+        g_ptr_array_new_with_free_func((GDestroyNotify) mrg_sink_close);
+    for (const char *const *name = conf->witness_sinks; *name; name++) {
+        const MrgPluginConf *plugin = mrg_conf_plugin(conf, *name);
+        MrgSink *sink = mrg_sink_open(conf->milter_plugin_dir, *name, plugin->settings,
+                                      plugin->n_settings, error);
+        if (!sink)
+            return FALSE;
+        g_ptr_array_add(sinks, sink);
+    }
+    pipeline->outbox = mrg_outbox_new(g_steal_pointer(&sinks), conf->witness_backlog);
+    return TRUE;
+}
+
+MrgPipeline *
+mrg_pipeline_new(MrgConf *conf, GError **error)
+{
+    g_autoptr(MrgPipeline) pipeline = g_new0(MrgPipeline, 1);
+    g_atomic_ref_count_init(&pipeline->references);
+    pipeline->conf = mrg_conf_ref(conf);
+    pipeline->horizon_us = mrg_policy_horizon_us(&conf->policy);
+    pipeline->plans = mrg_plan_cache_new(PLANS_KEPT);
+    take_rules(pipeline);
+    pipeline->keyring = mrg_keyring_load(conf->keys_file, error);
+    if (!pipeline->keyring)
+        return NULL;
+    pipeline->store = mrg_conf_open_store(conf, error);
+    if (!pipeline->store || !open_outbox(pipeline, error))
+        return NULL;
+    return g_steal_pointer(&pipeline);
+}
+
+MrgPipeline *
+mrg_pipeline_ref(MrgPipeline *pipeline)
+{
+    g_atomic_ref_count_inc(&pipeline->references);
+    return pipeline;
+}
+
+void
+mrg_pipeline_unref(MrgPipeline *pipeline)
+{
+    if (!pipeline || !g_atomic_ref_count_dec(&pipeline->references))
+        return;
+    mrg_outbox_free(pipeline->outbox);
+    mrg_plan_cache_free(pipeline->plans);
+    g_clear_pointer(&pipeline->store, mrg_store_close);
+    g_clear_pointer(&pipeline->keyring, mrg_keyring_unref);
+    mrg_conf_unref(pipeline->conf);
+    g_free(pipeline);
+}
+
+const MrgIntakeRules *
+mrg_pipeline_rules(const MrgPipeline *pipeline)
+{
+    return &pipeline->rules;
+}
+
+const MrgConf *
+mrg_pipeline_conf(const MrgPipeline *pipeline)
+{
+    return pipeline->conf;
+}
+
+/* ---- witness ---- */
+
+static void
+witness(const MrgMerge *merge, gint64 took_us)
+{
+    static const MrgCounter counters[] = {MRG_COUNTER_deliver, MRG_COUNTER_drop,
+                                          MRG_COUNTER_reject, MRG_COUNTER_defer,
+                                          MRG_COUNTER_hold};
+    gboolean is_check = merge->mode == MRG_MODE_CHECK;
+    MrgRecord record = {
+        .queue_id = merge->envelope->queue_id,
+        .campaign = merge->campaign.id,
+        .class_name = merge->campaign.class_name,
+        .pseudonym = merge->person.address ? merge->person.pseudonym : NULL,
+        .person = merge->person.key,
+        .verdict = merge->disposition->verdict,
+        .reason = merge->reason,
+        .stamps = merge->stamps,
+        .is_repeat = merge->state.is_repeat,
+        .is_check = is_check,
+        .at_us = merge->now_us,
+        .took_us = took_us,
+    };
+    g_autofree char *line = mrg_logline_format(&record);
+    g_message("%s", line);
+    mrg_count(is_check ? MRG_COUNTER_check : counters[record.verdict]);
+    if (record.is_repeat)
+        mrg_count(MRG_COUNTER_repeat);
+    if (!is_check)
+        mrg_outbox_post(merge->pipeline->outbox, &record);
+}
+
+MrgAnswer
+mrg_pipeline_serve(MrgPipeline *pipeline, MrgEnvelope *envelope, const MrgMta *mta)
+{
+    MrgMerge merge;
+    gint64 began_us = g_get_monotonic_time();
+    gboolean is_check = envelope->role == MRG_ROLE_CHECK;
+    mrg_merge_init(&merge, pipeline, envelope, is_check ? MRG_MODE_CHECK : MRG_MODE_MERGE,
+                   mrg_clock_now_us());
+    mrg_merge_run(&merge);
+    MrgAnswer answer =
+        is_check && merge.disposition->verdict == MRG_VERDICT_DELIVER
+            ? MRG_ANSWER_ACCEPT
+            : mrg_apply(mta, merge.disposition, merge.reply, envelope, &merge.copy);
+    witness(&merge, g_get_monotonic_time() - began_us);
+    mrg_merge_clear(&merge);
+    return answer;
+}

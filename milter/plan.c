@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <string.h>
+
+#include "milter/counters.h"
+#include "milter/error.h"
+#include "milter/plan.h"
+
+struct MrgPlanCache {
+    GMutex mutex;
+    GHashTable *plans; /* MrgMessageKey to Entry, which lies in by_use too */
+    GQueue by_use;     /* the one used last comes first */
+    guint capacity;
+};
+
+typedef struct Entry {
+    MrgPlan *plan;
+    GList link;
+} Entry;
+
+static guint
+content_hash(gconstpointer key)
+{
+    guint hash;
+    memcpy(&hash, key, sizeof hash); /* it is a hash already */
+    return hash;
+}
+
+static gboolean
+content_equal(gconstpointer a, gconstpointer b)
+{
+    return memcmp(a, b, sizeof(MrgMessageKey)) == 0;
+}
+
+static MrgPlan *
+plan_ref(MrgPlan *plan)
+{
+    g_atomic_ref_count_inc(&plan->references);
+    return plan;
+}
+
+void
+mrg_plan_unref(MrgPlan *plan)
+{
+    if (!plan || !g_atomic_ref_count_dec(&plan->references))
+        return;
+    if (plan->program)
+        mrg_program_unref(plan->program);
+    if (plan->layout)
+        mrg_layout_unref(plan->layout);
+    g_free(plan->names);
+    g_free(plan);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MrgPlan, mrg_plan_unref)
+
+static void
+entry_free(gpointer data)
+{
+    Entry *entry = data;
+    mrg_plan_unref(entry->plan);
+    g_free(entry);
+}
+
+MrgPlanCache *
+mrg_plan_cache_new(guint capacity)
+{
+    MrgPlanCache *cache = g_new0(MrgPlanCache, 1);
+    g_mutex_init(&cache->mutex);
+    g_queue_init(&cache->by_use);
+    cache->capacity = capacity;
+    cache->plans = g_hash_table_new_full(content_hash, content_equal, NULL, entry_free);
+    return cache;
+}
+
+void
+mrg_plan_cache_free(MrgPlanCache *cache)
+{
+    if (!cache)
+        return;
+    g_hash_table_unref(cache->plans);
+    g_mutex_clear(&cache->mutex);
+    g_free(cache);
+}
+
+static MrgPlan *
+cache_find(MrgPlanCache *cache, const MrgMessageKey *content)
+{
+    g_mutex_lock(&cache->mutex);
+    Entry *entry = g_hash_table_lookup(cache->plans, content);
+    if (entry) {
+        g_queue_unlink(&cache->by_use, &entry->link);
+        g_queue_push_head_link(&cache->by_use, &entry->link);
+    }
+    MrgPlan *plan = entry ? plan_ref(entry->plan) : NULL;
+    g_mutex_unlock(&cache->mutex);
+    return plan;
+}
+
+static void
+cache_keep(MrgPlanCache *cache, MrgPlan *plan)
+{
+    g_mutex_lock(&cache->mutex);
+    if (!g_hash_table_contains(cache->plans, &plan->content)) {
+        Entry *entry = g_new0(Entry, 1);
+        entry->plan = plan_ref(plan);
+        entry->link.data = entry;
+        g_queue_push_head_link(&cache->by_use, &entry->link);
+        g_hash_table_insert(cache->plans, &plan->content, entry);
+    }
+    if (g_queue_get_length(&cache->by_use) > cache->capacity) {
+        GList *oldest = g_queue_pop_tail_link(&cache->by_use);
+        g_hash_table_remove(cache->plans, &((Entry *) oldest->data)->plan->content);
+    }
+    g_mutex_unlock(&cache->mutex);
+}
+
+static gboolean
+compile(MrgPlan *plan, const MrgCampaign *campaign, const MrgSchema *schema, GError **error)
+{
+    MrgDialect dialect;
+    if (!mrg_dialect_parse(campaign->dialect, &dialect)) {
+        g_set_error(error, MRG_ERROR, MRG_ERROR_CONTROL,
+                    "X-Campaign-Syntax: there is no dialect of that name");
+        return FALSE;
+    }
+    const char *subject = mrg_layout_subject(plan->layout);
+    plan->has_subject = subject != NULL;
+    g_autofree MrgTemplate *templates = g_new0(MrgTemplate, plan->n_parts + 1);
+    gsize n = 0;
+    if (subject)
+        templates[n++] = (MrgTemplate){"subject", subject, strlen(subject), dialect,
+                                       MRG_ESCAPE_HEADER};
+    for (gsize i = 0; i < plan->n_parts; i++) {
+        const MrgPart *part = &plan->parts[i];
+        templates[n++] = (MrgTemplate){part->name, part->text, part->length, dialect,
+                                       part->is_html ? MRG_ESCAPE_HTML : MRG_ESCAPE_TEXT};
+    }
+    plan->program = mrg_program_compile(templates, n, schema->names, error);
+    return plan->program != NULL;
+}
+
+static gboolean
+list_names(MrgPlan *plan, const MrgSchema *schema, GError **error)
+{
+    const MrgProgramField *fields = mrg_program_fields(plan->program, &plan->n_names);
+    plan->names = g_new0(const char *, plan->n_names + 1);
+    for (gsize i = 0; i < plan->n_names; i++) {
+        const MrgSchemaField *declared = mrg_schema_field(schema, fields[i].name);
+        if (declared && declared->is_sensitive) {
+            g_set_error(error, MRG_ERROR, MRG_ERROR_FIELD,
+                        "%s:%u:%u: field '%s' is marked sensitive: no template may read it",
+                        fields[i].template, fields[i].line, fields[i].column, fields[i].name);
+            return FALSE;
+        }
+        plan->names[i] = fields[i].name;
+    }
+    return TRUE;
+}
+
+static MrgPlan *
+plan_new(const MrgMessageKey *content, const MrgEnvelope *envelope,
+         const MrgCampaign *campaign, const MrgSchema *schema, GError **error)
+{
+    g_autoptr(MrgPlan) plan = g_new0(MrgPlan, 1);
+    g_atomic_ref_count_init(&plan->references);
+    plan->content = *content;
+    plan->layout = mrg_layout_new(envelope, error);
+    if (!plan->layout)
+        return NULL;
+    plan->parts = mrg_layout_parts(plan->layout, &plan->n_parts);
+    if (!compile(plan, campaign, schema, error) || !list_names(plan, schema, error))
+        return NULL;
+    return g_steal_pointer(&plan);
+}
+
+MrgPlan *
+mrg_plan_get(MrgPlanCache *cache, const MrgMessageKey *content, const MrgEnvelope *envelope,
+             const MrgCampaign *campaign, const MrgSchema *schema, GError **error)
+{
+    MrgPlan *plan = cache_find(cache, content);
+    if (plan) {
+        mrg_count(MRG_COUNTER_plans_reused);
+        return plan;
+    }
+    plan = plan_new(content, envelope, campaign, schema, error);
+    if (plan) {
+        mrg_count(MRG_COUNTER_plans_made);
+        cache_keep(cache, plan);
+    }
+    return plan;
+}

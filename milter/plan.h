@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * plan: everything that one distinct content needs worked out once: its layout, its
+ * compiled program, and the names of the fields it reads.
+ *
+ * A campaign of a million copies has one body: its plan is made for the first copy and
+ * found by content hash for all others.
+ *
+ * OWNERSHIP  reference-counted; the cache keeps the plans used last.
+ * THREADS    a plan is immutable but for campaign_number; the cache locks briefly. Two
+ *            threads that miss at once both compile, and the first one's plan stays.
+ * ERRORS     those of the layout and of render; MRG_ERROR_FIELD.
+ */
+#ifndef MRG_PLAN_H
+#define MRG_PLAN_H
+
+#include "milter/conf.h"
+#include "milter/message/campaign.h"
+#include "milter/message/mime.h"
+#include "render/render.h"
+
+typedef struct MrgPlan {
+    gatomicrefcount references;
+    MrgMessageKey content; /* of everything the plan depends on */
+    MrgLayout *layout;
+    MrgProgram *program;
+    gboolean has_subject; /* then it is template 0, and part i is template i + 1 */
+    const MrgPart *parts;
+    gsize n_parts;
+    const char **names; /* of the fields, as many as the program reads */
+    gsize n_names;
+    guint campaign_number; /* atomic; 0 until a copy has asked the store */
+} MrgPlan;
+
+typedef struct MrgPlanCache MrgPlanCache;
+
+MrgPlanCache *mrg_plan_cache_new(guint capacity);
+void mrg_plan_cache_free(MrgPlanCache *cache);
+
+/* The plan of that content, found or made.  New reference. */
+MrgPlan *mrg_plan_get(MrgPlanCache *cache, const MrgMessageKey *content,
+                      const MrgEnvelope *envelope, const MrgCampaign *campaign,
+                      const MrgSchema *schema, GError **error);
+void mrg_plan_unref(MrgPlan *plan);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "milter/service.h"
+
+static GMutex mutex;
+static MrgPipeline *current;
+static char *conf_path;
+
+void
+mrg_service_stop(void)
+{
+    g_mutex_lock(&mutex);
+    g_clear_pointer(&current, mrg_pipeline_unref);
+    g_clear_pointer(&conf_path, g_free);
+    g_mutex_unlock(&mutex);
+}
+
+gboolean
+mrg_service_reload(GError **error)
+{
+    g_autoptr(MrgConf) conf = mrg_conf_load(conf_path, error);
+    MrgPipeline *fresh = conf ? mrg_pipeline_new(conf, error) : NULL;
+    if (!fresh)
+        return FALSE;
+    g_mutex_lock(&mutex);
+    MrgPipeline *old = current;
+    current = fresh;
+    g_mutex_unlock(&mutex);
+    mrg_pipeline_unref(old);
+    return TRUE;
+}
+
+static void
+reload_signal(sigset_t *signals)
+{
+    sigemptyset(signals);
+    sigaddset(signals, SIGUSR1);
+}
+
+static gpointer
+watch(gpointer data G_GNUC_UNUSED)
+{
+    sigset_t signals;
+    reload_signal(&signals);
+    for (int number; sigwait(&signals, &number) == 0;) {
+        g_autoptr(GError) error = NULL;
+        if (mrg_service_reload(&error))
+            g_message("the configuration is read again");
+        else
+            g_warning("the configuration stays as it was: %s", error->message);
+    }
+    return NULL;
+}
+
+void
+mrg_service_block_signals(void)
+{
+    sigset_t signals;
+    reload_signal(&signals);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+}
+
+void
+mrg_service_start(MrgPipeline *pipeline, const char *path)
+{
+    current = pipeline;
+    conf_path = g_strdup(path);
+    /* It waits for signals until the program ends: nobody joins it. */
+    g_thread_unref(g_thread_new("signals", watch, NULL));
+}
+
+static const MrgIntakeRules *
+acquire(gpointer *hold)
+{
+    g_mutex_lock(&mutex);
+    MrgPipeline *pipeline = mrg_pipeline_ref(current);
+    g_mutex_unlock(&mutex);
+    *hold = pipeline;
+    return mrg_pipeline_rules(pipeline);
+}
+
+static void
+release(gpointer hold)
+{
+    mrg_pipeline_unref(hold);
+}
+
+static MrgAnswer
+serve(gpointer hold, MrgEnvelope *envelope, const MrgMta *mta)
+{
+    return mrg_pipeline_serve(hold, envelope, mta);
+}
+
+const MrgIntakeHandler *
+mrg_service_handler(void)
+{
+    static const MrgIntakeHandler handler = {acquire, release, serve};
+    return &handler;
+}

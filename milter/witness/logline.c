@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "milter/verdict/disposition.h"
+#include "milter/witness/logline.h"
+
+static void
+append_pair(GString *line, const char *name, const char *text)
+{
+    if (!text)
+        return;
+    g_string_append_printf(line, ", %s=", name);
+    for (const char *c = text; *c; c++)
+        g_string_append_c(line, g_ascii_iscntrl(*c) ? '?' : *c);
+}
+
+char *
+mrg_logline_format(const MrgRecord *record)
+{
+    GString *line = g_string_new(record->queue_id ? record->queue_id : "NOQUEUE");
+    g_string_append_printf(line, ": %s=%s", record->is_check ? "check" : "verdict",
+                           mrg_verdict_name(record->verdict));
+    append_pair(line, "campaign", record->campaign);
+    append_pair(line, "class", record->class_name);
+    append_pair(line, "person", record->pseudonym);
+    append_pair(line, "stamps", record->stamps);
+    append_pair(line, "repeat", record->is_repeat ? "yes" : NULL);
+    g_string_append_printf(line, ", us=%" G_GINT64_FORMAT, record->took_us);
+    append_pair(line, "reason", record->reason);
+    return g_string_free(line, FALSE);
+}

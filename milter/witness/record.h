@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * record: what happened to one copy, as far as it may be told.
+ *
+ * OWNERSHIP  borrowed texts; lives as long as the message.
+ */
+#ifndef MRG_RECORD_H
+#define MRG_RECORD_H
+
+#include "plugins/merganser-plugin.h"
+
+typedef struct MrgRecord {
+    const char *queue_id;  /* NULL where the MTA gave none */
+    const char *campaign;  /* NULL before the control headers are read */
+    const char *class_name;
+    const char *pseudonym; /* NULL before the recipient is known */
+    MrgPersonKey person;   /* valid with pseudonym */
+    MrgVerdict verdict;
+    const char *reason;
+    const char *stamps; /* "pixel,unsubscribe", or NULL */
+    gboolean is_repeat;
+    gboolean is_check; /* at the door: nothing was merged */
+    gint64 at_us;      /* since 1970 */
+    gint64 took_us;
+} MrgRecord;
+
+#endif
