@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Postfix, Merganser and a sink together: all that a message meets on its way."""
+
+import shutil
+import smtplib
+
+from sandbox.daemon import Merganser
+from sandbox.postfix import PrivatePostfix, new_directory
+from sandbox.sink import Sink
+
+
+class World:
+    """Use it as a context manager.  Merganser is started, unless told otherwise."""
+
+    def __init__(self, build=None, profiles=None, settings=None, postfix_settings=None):
+        self.directory = new_directory()
+        self.merganser = Merganser(self.directory / "merganser", build, settings)
+        self.postfix = PrivatePostfix(
+            self.directory / "postfix", self.merganser.socket, settings=postfix_settings
+        )
+        self.ports = self.postfix.ports
+        self.sink = Sink(self.directory, self.ports["sink"])
+        self.profiles = profiles
+
+    def start(self):
+        try:
+            self.merganser.prepare(self.profiles)
+            self.merganser.start()
+            self.sink.start()
+            self.postfix.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self):
+        self.postfix.stop()
+        self.sink.stop()
+        self.merganser.stop_well()
+
+    def remove(self):
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *exception):
+        try:
+            self.stop()
+        finally:
+            self.remove()
+
+    def send(self, message, recipients, sender="news@sandbox.test", port="submission"):
+        """Over SMTP, byte for byte; message has CRLF or LF line ends.  Raises what smtplib
+        raises for a refusal."""
+        data = message.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        with smtplib.SMTP("127.0.0.1", self.ports[port], timeout=60) as smtp:
+            smtp.ehlo("sender.sandbox.test")
+            return smtp.sendmail(sender, recipients, data, ["BODY=8BITMIME"])
+
+    def send_and_wait(self, *arguments, **options):
+        self.send(*arguments, **options)
+        self.postfix.wait_until_empty()

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the daemon starts, refuses to start, and stops."""
+
+import os
+import pathlib
+import shutil
+import signal
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from sandbox.postfix import wait_for  # noqa: E402
+from tests import tap  # noqa: E402
+from tests.bench import Bench, refused  # noqa: E402
+from tests.people import ANN, NO_CAP, campaign  # noqa: E402
+
+
+def fails_to_start(bench, *words):
+    """Exit 78, and every word in what it says."""
+    result = bench.merganser.run_to_end()
+    tap.equal(result.returncode, 78, f"exit code ({result.stderr})")
+    for word in words:
+        tap.contains(result.stderr, word, "error text")
+
+
+def unstarted(settings=None):
+    return Bench(settings, is_started=False)
+
+
+@tap.case
+def unknown_key_is_named_with_the_nearest():
+    with unstarted({"milter": {"sockett_mode": "0660"}}) as bench:
+        fails_to_start(bench, "merganser.conf:", "'sockett_mode'", "'socket_mode'")
+
+
+@tap.case
+def unknown_section_is_named():
+    with unstarted({"trusts": {"senders": "a"}}) as bench:
+        fails_to_start(bench, "merganser.conf:", "trusts")
+
+
+@tap.case
+def malformed_value_is_named():
+    for section, key, value in (
+        ("milter", "max_body", "many"), ("store", "deadline", "5 parsecs"),
+        ("cap daily", "limit", "-1"), ("cap daily", "per", "soon"),
+        ("policy", "unknown_recipient", "perhaps"), ("milter", "socket_mode", "rw"),
+    ):
+        with unstarted({section: {key: value}}) as bench:
+            fails_to_start(bench, "merganser.conf:", key)
+
+
+@tap.case
+def missing_configuration_is_an_error():
+    with unstarted() as bench:
+        bench.merganser.conf.unlink()
+        fails_to_start(bench, "merganser.conf")
+
+
+@tap.case
+def key_file_that_others_can_read_is_refused():
+    with unstarted() as bench:
+        bench.merganser.keys.chmod(0o644)
+        fails_to_start(bench, str(bench.merganser.keys))
+
+
+@tap.case
+def missing_key_file_is_refused():
+    with unstarted() as bench:
+        bench.merganser.keys.unlink()
+        fails_to_start(bench, str(bench.merganser.keys))
+
+
+@tap.case
+def malformed_schema_is_refused():
+    with unstarted() as bench:
+        (bench.merganser.directory / "schema.conf").write_text("[field a]\ntype = colour\n")
+        fails_to_start(bench, "schema.conf:", "colour")
+
+
+@tap.case
+def missing_plugin_is_named():
+    with unstarted({"store": {"plugin": "nosuch"}}) as bench:
+        fails_to_start(bench, "nosuch")
+
+
+@tap.case
+def plugin_that_others_can_write_is_refused():
+    with unstarted() as bench:
+        copy = bench.directory / "plugins"
+        shutil.copytree(bench.merganser.settings["milter"]["plugin_dir"], copy)
+        bench.merganser.settings["milter"]["plugin_dir"] = copy
+        bench.merganser.own(copy)
+        for file in copy.iterdir():
+            file.chmod(0o777)
+            bench.merganser.own(file)
+        bench.merganser.write_conf()
+        fails_to_start(bench, "sqlite")
+
+
+@tap.case
+def sigterm_stops():
+    with Bench(NO_CAP) as bench:
+        tap.equal(bench.merganser.stop(), 0, "exit code")
+
+
+@tap.case
+def sigterm_stops_with_a_message_half_way():
+    with Bench(NO_CAP) as bench, bench.mta() as mta:
+        mta.mail()
+        mta.recipient(f"<{ANN}>")
+        tap.equal(bench.merganser.stop(), 0, "exit code")
+
+
+@tap.case
+def daemon_that_was_killed_can_start_again():
+    with Bench(NO_CAP) as bench:
+        bench.merged(campaign(number="before"))
+        bench.merganser.kill()
+        bench.merganser.start()
+        bench.merged(campaign(number="after"))
+        tap.equal(len(bench.merganser.why(ANN)), 2, "records")
+
+
+@tap.case
+def socket_is_for_its_group_alone():
+    with Bench(NO_CAP) as bench:
+        tap.equal(oct(bench.merganser.socket.stat().st_mode & 0o777), "0o660", "mode")
+
+
+@tap.case
+def reload_takes_a_good_configuration_and_keeps_the_old_for_a_bad_one():
+    with Bench(NO_CAP) as bench:
+        bench.merganser.settings["policy"]["unknown_recipient"] = "reject"
+        bench.merganser.write_conf()
+        os.kill(bench.merganser.process.pid, signal.SIGUSR1)
+        wait_for(lambda: bench.send(campaign(), "new@example.com")[1].refusal() == 550, 10,
+                 "the new configuration")
+        bench.merganser.conf.write_text("[milter]\nnonsense = 1\n")
+        size = len(bench.merganser.log_text())
+        os.kill(bench.merganser.process.pid, signal.SIGUSR1)
+        wait_for(lambda: "nonsense" in bench.merganser.log_text()[size:], 10, "the complaint")
+        refused(bench.send(campaign(), "new@example.com")[1], 550)
+        bench.assert_alive()
+
+
+tap.main()

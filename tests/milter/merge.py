@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of a campaign message on a merging service."""
+
+import email
+import email.policy
+import pathlib
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from tests import tap  # noqa: E402
+from tests.bench import Bench, refused, without_tokens  # noqa: E402
+from tests.people import ANN, BOB, NO_CAP, NOBODY, OUT, campaign  # noqa: E402
+
+
+def parse(message):
+    return email.message_from_bytes(message, policy=email.policy.default)
+
+
+def text_of(message, subtype):
+    return next(part.get_content() for part in parse(message).walk()
+                if part.get_content_type() == f"text/{subtype}")
+
+
+@tap.case
+def copy_is_personal(bench):
+    message = bench.merged(campaign())
+    tap.equal(str(parse(message)["Subject"]), "Änn, your Hiking picks", "subject")
+    tap.contains(text_of(message, "plain"), "Hi Änn,", "text/plain")
+    tap.contains(text_of(message, "html"), "<b>Gold</b>", "text/html")
+    tap.contains(text_of(message, "html"), "Hiking &amp; more: café", "text/html")
+    tap.lacks(message, b"{", "merged copy")
+    tap.lacks(text_of(bench.merged(campaign(), BOB), "html"), "Gold", "text/html")
+
+
+@tap.case
+def copy_is_what_preview_shows(bench):
+    for recipient in (ANN, BOB, NOBODY):
+        data = campaign(number=f"preview-{recipient[0]}")
+        merged = without_tokens(bench.merged(data, recipient))
+        preview = without_tokens(bench.preview(data, recipient).encode())
+        tap.equal(merged, preview, f"copy of {recipient}")
+
+
+@tap.case
+def only_the_recipient_is_shown(bench):
+    data = campaign(to=f"{ANN}, {BOB}, Team <team@example.com>",
+                    last=[f"Cc: {BOB}", "Bcc: boss@example.com", f"Resent-To: {BOB}"])
+    message = parse(bench.merged(data))
+    tap.contains(str(message["To"]), ANN, "To")
+    for other in (b"bob@", b"team@", b"boss@"):
+        tap.lacks(message.as_bytes(), other, "merged copy")
+    for name in ("Cc", "Bcc", "Resent-To"):
+        tap.equal(message[name], None, name)
+
+
+@tap.case
+def control_headers_are_gone_wherever_they_stand(bench):
+    """Postfix before 20231213 can miss an edit of the very first header."""
+    plain = campaign()
+    moved = plain.replace(b"X-Campaign: spring\r\n", b"")
+    for data in (plain, b"X-Campaign: spring\r\n" + moved,
+                 campaign(last=["x-campaign-class: promo"])):
+        message = bench.merged(data)
+        tap.lacks(message.lower(), b"x-campaign", "merged copy")
+        tap.contains(message, b"To: ", "merged copy")
+
+
+@tap.case
+def pixel_needs_consent(bench):
+    tap.contains(text_of(bench.merged(campaign(), ANN), "html"), "https://news.example.com/o/")
+    for recipient in (BOB, NOBODY):
+        tap.lacks(text_of(bench.merged(campaign(), recipient), "html"),
+                  "news.example.com/o/", f"html for {recipient}")
+
+
+@tap.case
+def campaign_can_do_without_tracking(bench):
+    data = campaign().replace(b"X-Campaign-Track: opens", b"X-Campaign-Track: none")
+    tap.lacks(text_of(bench.merged(data), "html"), "news.example.com/o/", "html")
+
+
+@tap.case
+def one_click_unsubscribe_is_offered(bench):
+    message = parse(bench.merged(campaign(number="unsubscribe")))
+    tap.contains(str(message["List-Unsubscribe"]), "<https://news.example.com/u/")
+    tap.equal(str(message["List-Unsubscribe-Post"]), "List-Unsubscribe=One-Click",
+              "List-Unsubscribe-Post")
+    tap.contains(str(message["List-Id"]), "news.example.com", "List-Id")
+
+
+@tap.case
+def transactional_mail_is_not_stamped(bench):
+    message = parse(bench.merged(campaign(last=["X-Campaign-Class: transactional"])))
+    tap.equal(message["List-Unsubscribe"], None, "List-Unsubscribe")
+
+
+@tap.case
+def person_without_profile_gets_the_fallbacks(bench):
+    message = bench.merged(campaign(), NOBODY)
+    tap.equal(str(parse(message)["Subject"]), "Hello, your Outdoor picks", "subject")
+    tap.contains(text_of(message, "plain"), "Hi there,", "text/plain")
+
+
+@tap.case
+def person_without_profile_can_be_refused_or_left_out(bench):
+    with Bench({**NO_CAP, "policy": {"unknown_recipient": "reject"}}) as strict:
+        refused(strict.send(campaign(), NOBODY)[1], 550)
+    with Bench({**NO_CAP, "policy": {"unknown_recipient": "drop"}}) as strict:
+        event, reply = strict.send(campaign(), NOBODY)
+        tap.equal((event, reply.answer, reply.edits), ("eom", "discard", []), "answer")
+
+
+@tap.case
+def suppressed_person_gets_nothing(bench):
+    event, reply = bench.send(campaign(), OUT)
+    tap.equal((event, reply.answer, reply.edits), ("eom", "discard", []), "answer")
+    record = bench.merganser.why(OUT)[0]
+    tap.equal((record["verdict"], record["reason"]), ("drop", "suppressed: unsubscribed"),
+              "record")
+
+
+@tap.case
+def cap_holds_and_a_retry_is_not_counted_twice(bench):
+    with Bench() as capped:
+        first = capped.merged(campaign(number="one"))
+        again = capped.merged(campaign(number="one"))
+        tap.equal(again, first, "the copy of a retry")
+        event, reply = capped.send(campaign(number="two"))
+        tap.equal((event, reply.answer), ("eom", "discard"), "answer")
+        records = [(r["verdict"], r["reason"].split(":")[0]) for r in capped.merganser.why(ANN)]
+        tap.equal(records, [("drop", "cap"), ("deliver", "ok")], "records")
+
+
+@tap.case
+def reused_message_id_evades_no_cap(bench):
+    with Bench() as capped:
+        capped.merged(campaign())
+        event, reply = capped.send(campaign(plain="Other text.\n"))
+        tap.equal((event, reply.answer), ("eom", "discard"), "answer")
+
+
+@tap.case
+def broken_template_is_refused_with_its_place(bench):
+    for data, place in (
+        (campaign(html="<p>\n{{#if first_name}}</p>"), "part text/html:2:"),
+        (campaign(plain="one\ntwo {{/each}}\n"), "part text/plain:2:"),
+        (campaign(subject="{{#if x}}"), "subject:1:"),
+        (campaign(html="<p>{{no_such_helper 1 2}}</p>"), "part text/html:1:"),
+    ):
+        event, reply = bench.send(data)
+        tap.equal(event, "eom", "event")
+        refused(reply, 550, "5.6.0", place)
+
+
+@tap.case
+def malformed_control_header_is_refused(bench):
+    for old, new in (
+        (b"X-Campaign: spring", b"X-Campaign: a b"),
+        (b"X-Campaign: spring", b"X-Campaign: spring\r\nX-Campaign: summer"),
+        (b"X-Campaign-Track: opens", b"X-Campaign-Track: everything"),
+        (b'X-Campaign-Data: {"interest": "Outdoor"}', b"X-Campaign-Data: {"),
+        (b"X-Campaign-Track: opens", b"X-Campaign-Colour: red"),
+    ):
+        event, reply = bench.send(campaign().replace(old, new))
+        tap.equal(event, "eom", f"event for {new}")
+        refused(reply, 550, "5.6.0")
+
+
+@tap.case
+def signed_message_is_refused(bench):
+    data = campaign().replace(b"multipart/alternative;",
+                              b'multipart/signed; protocol="application/pgp-signature";')
+    refused(bench.send(data)[1], 550, "5.6.0", "sign")
+
+
+@tap.case
+def second_recipient_is_sent_back_at_once(bench):
+    with bench.mta() as mta:
+        mta.mail()
+        tap.equal(mta.recipient(f"<{ANN}>").answer, "continue", "first recipient")
+        refused(mta.recipient(f"<{BOB}>"), 452, "4.5.3")
+        mta.data()
+        for _, play in mta.content_events(campaign(number="direct")):
+            play()
+        reply = mta.end_of_message()
+        tap.equal(reply.answer, "accept", "answer")
+        tap.true(reply.edits, "the first recipient's copy was not merged")
+
+
+@tap.case
+def sendmail_is_never_refused_at_a_recipient(bench):
+    """Postfix would try the message for ever; the refusal comes at the end."""
+    with bench.mta() as mta:
+        event, reply = mta.message(campaign(), [ANN, BOB])
+        tap.equal(event, "eom", "event")
+        refused(reply, 554, "5.5.3")
+        event, reply = mta.message(campaign(), [BOB])
+        tap.equal((event, reply.answer), ("eom", "accept"), "single recipient")
+
+
+@tap.case
+def no_address_and_no_value_is_logged(bench):
+    for recipient in (ANN, BOB, OUT, NOBODY):
+        bench.send(campaign(number="log"), recipient)
+    log = bench.merganser.log_text()
+    tap.contains(log, "spring", "log")
+    for secret in ("@example.com", "Änn", "Bob", "Hiking"):
+        tap.lacks(log, secret, "log")
+
+
+tap.main(lambda: Bench(NO_CAP))

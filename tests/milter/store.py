@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A database that is away, locked or broken: the MTA is told to come again."""
+
+import pathlib
+import sqlite3
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from tests import tap  # noqa: E402
+from tests.bench import Bench, refused  # noqa: E402
+from tests.people import ANN, NO_CAP, campaign  # noqa: E402
+
+SHORT = {"store": {"deadline": "1s"}, **NO_CAP}
+
+
+class Lock:
+    """Another program that holds the database."""
+
+    def __init__(self, bench, how):
+        self.connection = sqlite3.connect(bench.merganser.database, isolation_level=None)
+        self.connection.execute(f"BEGIN {how}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.connection.execute("ROLLBACK")
+        self.connection.close()
+
+
+@tap.case
+def locked_database_defers(bench):
+    with Lock(bench, "IMMEDIATE"):
+        event, reply = bench.send(campaign(number="locked"))
+        tap.equal(event, "eom", "event")
+        refused(reply, 451, "4.3.0")
+        tap.lacks(reply.text, "sqlite", "reply")
+    bench.merged(campaign(number="locked"))
+    tap.equal(len([r for r in bench.merganser.why(ANN) if r["verdict"] == "deliver"]), 1,
+              "copies that were counted")
+
+
+@tap.case
+def check_at_the_door_needs_no_database(bench):
+    with Lock(bench, "IMMEDIATE"):
+        event, reply = bench.send(campaign(), daemon="campaign-check")
+        tap.equal((event, reply.answer), ("eom", "accept"), "answer")
+
+
+@tap.case
+def ordinary_mail_needs_no_database(bench):
+    with Lock(bench, "IMMEDIATE"):
+        event, reply = bench.send(b"From: a@b.test\r\nTo: c@d.test\r\n\r\nhi\r\n")
+        tap.equal((event, reply.answer), ("eoh", "accept"), "answer")
+
+
+@tap.case
+def database_that_goes_away_defers(bench):
+    with Bench(SHORT) as other:
+        with sqlite3.connect(other.merganser.database) as connection:
+            names = [row[0] for row in connection.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' "
+                "AND name NOT LIKE 'sqlite_%'")]
+            connection.execute("PRAGMA foreign_keys = OFF")
+            for name in names:
+                connection.execute(f'DROP TABLE "{name}"')
+        refused(other.send(campaign())[1], 451, "4.3.")
+        tap.true(other.merganser.is_alive(), "the daemon died")
+
+
+@tap.case
+def missing_database_delivers_nothing(bench):
+    """Whether it refuses to start or defers: no raw template may leave."""
+    with Bench(SHORT, is_started=False) as other:
+        for file in other.merganser.directory.glob("merganser.db*"):
+            file.unlink()
+        try:
+            other.merganser.start()
+        except Exception:
+            tap.true(not other.merganser.is_alive(), "neither started nor ended")
+            other.merganser.process = None
+            return
+        refused(other.send(campaign())[1], 451, "4.3.")
+
+
+@tap.case
+def file_that_is_no_database_delivers_nothing(bench):
+    with Bench(SHORT, is_started=False) as other:
+        for file in other.merganser.directory.glob("merganser.db*"):
+            file.unlink()
+        other.merganser.database.write_bytes(b"this is no database" * 1000)
+        other.merganser.own(other.merganser.database)
+        try:
+            other.merganser.start()
+        except Exception:
+            tap.true(not other.merganser.is_alive(), "neither started nor ended")
+            other.merganser.process = None
+            return
+        refused(other.send(campaign())[1], 451, "4.3.")
+
+
+tap.main(lambda: Bench(SHORT))
