@@ -10,10 +10,7 @@
 #define BASE64_LINE_BYTES (LINE_MAX_COLUMNS / 4 * 3)
 /* RFC 2047, 2: an encoded word has at most 75 characters. */
 #define WORD_MAX 75
-#define WORD_FRAME       \
-    (sizeof "=?utf-8?Q?" \
-            "?=" -       \
-     1)
+#define WORD_FRAME 12 /* =?utf-8?Q? and ?= */
 #define WORD_ROOM_MIN 12
 /* RFC 5322, 2.1.1 allows 998; a single long word stays below it with its name. */
 #define PLAIN_WORD_MAX 800
