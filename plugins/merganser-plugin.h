@@ -164,9 +164,9 @@ typedef struct MrgProfile {
     const char *address; /* normalised */
     const MrgProfileField *fields;
     gsize n_fields;
-    const MrgConsent *consents; /* added to the record, unless unchanged */
+    const MrgConsent *consents; /* added to the record; current is the latest by at_us */
     gsize n_consents;
-    const MrgSuppression *suppressions; /* added; import never removes one */
+    const MrgSuppression *suppressions; /* added; import never removes or shortens one */
     gsize n_suppressions;
 } MrgProfile;
 
@@ -187,10 +187,13 @@ typedef struct MrgStoreApi {
                       gint64 deadline_us, GError **error);
 
     /* ---- ledger: the mail path */
+    /* message may be NULL: then is_repeat is FALSE. */
     gboolean (*load)(gpointer store, const MrgPersonKey *person, const MrgMessageKey *message,
                      MrgState *state, const MrgMemory *memory, gint64 deadline_us,
                      GError **error);
-    /* Compare-and-swap on the version: history and event row, both or neither. */
+    /* Compare-and-swap on the version: history and event row, both or neither.  A message
+     * that already has a final outcome is a CONFLICT, whatever the version.  Every change of
+     * a consent or a suppression raises the version too.  Only ERROR sets error. */
     MrgCommit (*commit)(gpointer store, const MrgOutcome *outcome, gint64 deadline_us,
                         GError **error);
     /* The number of a campaign name, the same for ever, from 1. */
@@ -231,6 +234,7 @@ typedef struct MrgPlugin {
     guint major, minor;
     const char *name;               /* of the file: "store-sqlite" */
     const MrgSettingInfo *settings; /* ends with a NULL name */
+    /* settings holds each of the table once, fallbacks filled in. */
     gpointer (*open)(const MrgSetting *settings, gsize n, GError **error);
     void (*close)(gpointer instance);
     const MrgStoreApi *store; /* one of the two, the other NULL */
@@ -238,7 +242,7 @@ typedef struct MrgPlugin {
 } MrgPlugin;
 
 /* NULL when the plugin cannot work with this host.  Exported. */
-const MrgPlugin *mrg_plugin_entry(const MrgHost *host);
+__attribute__((visibility("default"))) const MrgPlugin *mrg_plugin_entry(const MrgHost *host);
 
 /* ---- errors ----------------------------------------------------------- */
 

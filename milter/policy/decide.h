@@ -10,6 +10,10 @@
  * missing consent to receive; a suppression of scope "all" stops it too only when the
  * reason is "bounced", "erased" or "manual": who unsubscribes still gets receipts.
  *
+ * A state that is a repeat is not the question here: the caller answers it with the
+ * recorded outcome, and takes only may_track_* from the decision, which hold for every
+ * verdict.
+ *
  * OWNERSHIP  reason is made in the arena.
  */
 #ifndef MRG_DECIDE_H
@@ -34,10 +38,10 @@ typedef struct MrgPolicy {
 
 typedef struct MrgDecision {
     MrgVerdict verdict;
-    const char *reason;    /* "GATE: DETAIL"; "ok: ..." for deliver */
+    const char *reason; /* "GATE: DETAIL"; "ok: ..." for deliver */
     gboolean may_track_open;
     gboolean may_track_click;
-    gint64 retry_at_us;    /* DEFER, HOLD by a cap: when it would pass; else 0 */
+    gint64 retry_at_us; /* DEFER, HOLD by a cap: when it would pass; else 0 */
 } MrgDecision;
 
 /* Whether a purpose is granted; tracking, profile and predict need a record. */

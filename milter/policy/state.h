@@ -38,7 +38,8 @@ gboolean mrg_state_read(MrgStateView *view, const MrgState *state, MrgArena *are
                         GError **error);
 
 /* The history with one more send, without what is older than horizon_us before it.
- * A clock that went back does not reorder: the new send is then as late as the last. */
+ * A clock that went back does not reorder: the new send is then as late as the last.
+ * class_name and campaign must be [A-Za-z0-9._-]{1,64}. */
 const char *mrg_history_append(const MrgStateView *view, const MrgSend *send,
                                gint64 horizon_us, MrgArena *arena, gsize *length);
 

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "milter/person/key.h"
+
+#define ADDRESS_MIN 3
+#define ADDRESS_MAX 254 /* RFC 5321, 4.5.3.1.3: a path of 256 with its angle brackets */
+
+static void
+trim(const char **text, gsize *length)
+{
+    while (*length && g_ascii_isspace(**text)) {
+        (*text)++;
+        (*length)--;
+    }
+    while (*length && g_ascii_isspace((*text)[*length - 1]))
+        (*length)--;
+}
+
+static gboolean
+has_control(const char *text, gsize length)
+{
+    for (const char *c = text; c < text + length; c = g_utf8_next_char(c))
+        if (g_unichar_iscntrl(g_utf8_get_char(c)))
+            return TRUE;
+    return FALSE;
+}
+
+/* Exactly one '@' outside quotes, with something on both sides; nothing else there that
+ * only quotes allow (RFC 5322, 3.2.3). */
+static gboolean
+is_mailbox(const char *text, gsize length)
+{
+    gboolean is_quoted = FALSE;
+    gsize at = 0;
+    for (gsize i = 0; i < length; i++) {
+        if (text[i] == '\\' && is_quoted) {
+            i++;
+        } else if (text[i] == '"') {
+            is_quoted = !is_quoted;
+        } else if (!is_quoted && text[i] == '@') {
+            if (at || i == 0)
+                return FALSE;
+            at = i;
+        } else if (!is_quoted && strchr(" <>,;\\", text[i])) {
+            return FALSE;
+        }
+    }
+    return !is_quoted && at && at + 1 < length;
+}
+
+const char *
+mrg_address_normalise(const char *address, MrgArena *arena)
+{
+    gsize length = strlen(address);
+    trim(&address, &length);
+    if (length >= 2 && address[0] == '<' && address[length - 1] == '>') {
+        address++;
+        length -= 2;
+        trim(&address, &length);
+    }
+    if (length < ADDRESS_MIN || length > ADDRESS_MAX ||
+        !g_utf8_validate_len(address, length, NULL) || has_control(address, length) ||
+        !is_mailbox(address, length))
+        return NULL;
+    char *normal = mrg_arena_dup(arena, address, length);
+    for (gsize i = 0; i < length; i++)
+        normal[i] = g_ascii_tolower(normal[i]);
+    return normal;
+}

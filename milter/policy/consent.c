@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <string.h>
+
+#include "milter/policy/consent.h"
+
+#define RECEIVE "receive"
+#define CLASS_SCOPE "class:"
+#define REASON_MAX 32
+
+static MrgConsentState
+recorded(const MrgState *state, const char *purpose)
+{
+    MrgConsentState found = MRG_CONSENT_UNKNOWN;
+    for (gsize i = 0; i < state->n_consents; i++) {
+        const MrgConsent *consent = &state->consents[i];
+        if (strcmp(consent->purpose, purpose) == 0)
+            found = MAX(found, consent->state); /* denied is the greatest */
+    }
+    return found;
+}
+
+gboolean
+mrg_consent_is_granted(const MrgStateView *state, const char *purpose,
+                       MrgConsentState fallback)
+{
+    MrgConsentState found = recorded(state->state, purpose);
+    return (found == MRG_CONSENT_UNKNOWN ? fallback : found) == MRG_CONSENT_GRANTED;
+}
+
+static gboolean
+is_transactional(const char *class_name)
+{
+    return strcmp(class_name, MRG_CLASS_TRANSACTIONAL) == 0;
+}
+
+const char *
+mrg_consent_reason(const MrgStateView *state, const char *class_name,
+                   MrgConsentState fallback)
+{
+    switch (recorded(state->state, RECEIVE)) {
+    case MRG_CONSENT_GRANTED:
+        return NULL;
+    case MRG_CONSENT_DENIED:
+        return "consent: receive denied";
+    case MRG_CONSENT_UNKNOWN:
+        break;
+    }
+    if (fallback == MRG_CONSENT_GRANTED || is_transactional(class_name))
+        return NULL;
+    return "consent: receive not granted";
+}
+
+static gboolean
+is_one_of(const char *word, const char *const *words)
+{
+    return g_strv_contains(words, word);
+}
+
+/* Whether this suppression is about mail of this class; expired ones stop nothing. */
+static gboolean
+stops(const MrgSuppression *suppression, const char *class_name, gint64 now_us)
+{
+    static const char *const also_receipts[] = {"bounced", "erased", "manual", NULL};
+    if (suppression->until_us && suppression->until_us <= now_us)
+        return FALSE;
+    if (g_str_has_prefix(suppression->scope, CLASS_SCOPE))
+        return strcmp(suppression->scope + strlen(CLASS_SCOPE), class_name) == 0;
+    return !is_transactional(class_name) || is_one_of(suppression->reason, also_receipts);
+}
+
+/* The reason stands in logs, so nothing but a plain word gets there. */
+static const char *
+plain_reason(const char *reason)
+{
+    gsize length = strspn(reason, "abcdefghijklmnopqrstuvwxyz_-");
+    return length && length <= REASON_MAX && !reason[length] ? reason : "other";
+}
+
+const char *
+mrg_suppression_reason(const MrgStateView *state, const char *class_name, gint64 now_us,
+                       MrgArena *arena)
+{
+    for (gsize i = 0; i < state->state->n_suppressions; i++) {
+        const MrgSuppression *suppression = &state->state->suppressions[i];
+        if (stops(suppression, class_name, now_us))
+            return mrg_arena_printf(arena, "suppressed: %s",
+                                    plain_reason(suppression->reason));
+    }
+    return NULL;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * registry: opens stores and sinks by name, and asks them with care.
+ *
+ * "sqlite" is the store of store-sqlite.so, "jsonl" the sink of sink-jsonl.so.  Settings
+ * are checked against the plugin's own table before it sees them: an unknown one is an
+ * error that suggests the nearest, a required one must be there, and the plugin gets each
+ * of its settings once, fallbacks filled in.
+ *
+ * What a store answers comes from outside: fetch and load look at it (types, UTF-8,
+ * verdicts) before anyone else does, and import looks at what goes in.  So ask through
+ * these functions and not through the table.
+ *
+ * OWNERSHIP  a handle is closed once, after the last call.
+ * THREADS    calls from any number of threads; open and close from one.
+ * ERRORS     open: MRG_ERROR_CONFIG; calls: MRG_STORE_ERROR, an answer that cannot be right
+ *            is MRG_STORE_ERROR_CORRUPT.
+ */
+#ifndef MRG_REGISTRY_H
+#define MRG_REGISTRY_H
+
+#include "base/arena.h"
+#include "plugins/merganser-plugin.h"
+
+typedef struct MrgStore {
+    const MrgStoreApi *api;
+    gpointer instance;
+    const MrgPlugin *plugin;
+} MrgStore;
+
+typedef struct MrgSink {
+    const MrgSinkApi *api;
+    gpointer instance;
+    const MrgPlugin *plugin;
+} MrgSink;
+
+/* The plugins are looked for in directory. */
+MrgStore *mrg_store_open(const char *directory, const char *name,
+                         const MrgSetting *settings, gsize n, GError **error);
+void mrg_store_close(MrgStore *store);
+
+MrgSink *mrg_sink_open(const char *directory, const char *name, const MrgSetting *settings,
+                       gsize n, GError **error);
+void mrg_sink_close(MrgSink *sink);
+
+/* See MrgStoreApi; results are made in the arena.  A field is asked for by a name of
+ * [A-Za-z_][A-Za-z0-9_]{0,63}; any other one is MISSING without the store being asked. */
+MrgFetch mrg_store_fetch(const MrgStore *store, const MrgPersonKey *person,
+                         const char *const *names, gsize n_names, MrgField *fields,
+                         MrgArena *arena, gint64 deadline_us, GError **error);
+/* message may be NULL: then nothing is a repeat. */
+gboolean mrg_store_load(const MrgStore *store, const MrgPersonKey *person,
+                        const MrgMessageKey *message, MrgState *state, MrgArena *arena,
+                        gint64 deadline_us, GError **error);
+/* Only ERROR sets error. */
+MrgCommit mrg_store_commit(const MrgStore *store, const MrgOutcome *outcome,
+                           gint64 deadline_us, GError **error);
+gboolean mrg_store_campaign_number(const MrgStore *store, const char *campaign,
+                                   guint32 *number, gint64 deadline_us, GError **error);
+
+gboolean mrg_store_create(const MrgStore *store, GError **error);
+/* n_imported may be NULL.  A profile that cannot be stored rolls everything back. */
+gboolean mrg_store_import(const MrgStore *store, MrgProfileNext next, gpointer context,
+                          guint64 *n_imported, GError **error);
+gboolean mrg_store_events(const MrgStore *store, const MrgPersonKey *person, gsize limit,
+                          MrgEventVisit visit, gpointer context, GError **error);
+
+gboolean mrg_sink_write(const MrgSink *sink, const MrgSinkEvent *events, gsize n,
+                        GError **error);
+
+/* Whether a field may have this name. */
+gboolean mrg_field_is_name(const char *name);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MrgStore, mrg_store_close)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MrgSink, mrg_sink_close)
+
+#endif
