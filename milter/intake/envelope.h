@@ -48,12 +48,12 @@ typedef struct MrgEnvelopeLimits {
 typedef struct MrgEnvelope {
     MrgArena *arena; /* the message's arena; freed with the envelope */
     MrgRole role;
-    const char *queue_id;      /* NULL until the end of the message */
-    const char *sender;        /* without angle brackets; "" is the null sender */
-    GPtrArray *recipients;     /* char *, without angle brackets */
-    GArray *headers;           /* MrgHeader, in order */
+    const char *queue_id;  /* NULL until the end of the message */
+    const char *sender;    /* without angle brackets; "" is the null sender */
+    GPtrArray *recipients; /* char *, without angle brackets */
+    GArray *headers;       /* MrgHeader, in order */
     gsize header_bytes;
-    GByteArray *body; /* lines end with CRLF */
+    GByteArray *body; /* lines end with CRLF; a bare LF became one */
     MrgDefect defect; /* the first one */
     gboolean is_campaign;
 } MrgEnvelope;
@@ -68,9 +68,14 @@ void mrg_envelope_add_header(MrgEnvelope *envelope, const MrgEnvelopeLimits *lim
                              const char *name, const char *value);
 void mrg_envelope_add_body(MrgEnvelope *envelope, const MrgEnvelopeLimits *limits,
                            const guint8 *chunk, gsize length);
+/* Once, behind the last chunk: a CR at its end got no LF. */
+void mrg_envelope_end_body(MrgEnvelope *envelope);
+
+/* What is wrong, for error messages: "a NUL byte". */
+const char *mrg_defect_text(MrgDefect defect);
 
 /* The value of the first header of that name without the white space around it,
- * or NULL.  Borrowed. */
+ * or NULL.  Made in the arena. */
 const char *mrg_envelope_header(const MrgEnvelope *envelope, const char *name);
 guint mrg_envelope_count(const MrgEnvelope *envelope, const char *name);
 
@@ -78,7 +83,8 @@ guint mrg_envelope_count(const MrgEnvelope *envelope, const char *name);
 gboolean mrg_header_is_control(const char *name);
 
 /* Reads a whole message file: headers up to the empty line, then the body; line ends
- * LF or CRLF.  Used by the tool and by tests. */
+ * LF or CRLF.  Used by the tool and by tests.  MRG_ERROR_STRUCTURE "LINE:1: ...", or
+ * MRG_ERROR_DEFECT where the message has one. */
 gboolean mrg_envelope_read(MrgEnvelope *envelope, const MrgEnvelopeLimits *limits,
                            const char *text, gsize length, GError **error);
 

@@ -23,7 +23,7 @@ typedef enum { MRG_TRACK_OPENS = 1 << 0, MRG_TRACK_CLICKS = 1 << 1 } MrgTrack;
 typedef struct MrgCampaign {
     const char *id;
     const char *class_name;
-    const char *dialect; /* by name; render knows which there are */
+    const char *dialect;  /* by name; render knows which there are */
     const MrgValue *data; /* an object, or NULL */
     guint track;          /* MrgTrack; consent can only narrow it */
 } MrgCampaign;

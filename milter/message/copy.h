@@ -3,9 +3,9 @@
  * copy: one recipient's message, put together from the original and the rendered texts.
  *
  * What a recipient may see is decided here: To shows this recipient only, Cc, Bcc, their
- * Resent- forms and every control header are gone.  Changed parts are written as UTF-8 in
- * quoted-printable or base64, the Subject as RFC 2047 words; the result is 7-bit with
- * lines under 998 bytes, unless a part that was left alone had others.
+ * Resent- forms, signatures made before, and every control header are gone.  Changed parts
+ * are written as UTF-8 in quoted-printable or base64, the Subject as RFC 2047 words; the
+ * result is 7-bit with lines under 998 bytes, unless a part that was left alone had others.
  *
  * OWNERSHIP  arena of the envelope, but for body, which the copy owns.
  * ERRORS     none but a body over its limit: MRG_ERROR_DEFECT.
@@ -45,9 +45,11 @@ void mrg_copy_address(MrgCopy *copy, const MrgEnvelope *envelope, const char *ad
 void mrg_copy_set_subject(MrgCopy *copy, const MrgEnvelope *envelope,
                           const MrgRendered *subject);
 
-/* Replaces the first header of that name or adds one behind all others.  value is header
- * text in UTF-8 without line breaks; it is encoded and folded here. */
-void mrg_copy_set_header(MrgCopy *copy, MrgArena *arena, const char *name, const char *value);
+/* Replaces the first header of that name (others of it go away) or adds one behind all
+ * others.  value is header text in UTF-8; it is encoded and folded here, and a line break
+ * in it becomes a space. */
+void mrg_copy_set_header(MrgCopy *copy, MrgArena *arena, const char *name,
+                         const char *value);
 
 /* parts[i] belongs to the layout's part i. */
 gboolean mrg_copy_set_parts(MrgCopy *copy, const MrgEnvelope *envelope,

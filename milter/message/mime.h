@@ -11,8 +11,8 @@
  *
  * OWNERSHIP  reference-counted, owns its texts.
  * THREADS    immutable.
- * ERRORS     MRG_ERROR_STRUCTURE, _CHARSET, _SIGNED; messages name the part:
- *            "part text/html: unknown charset 'x'".
+ * ERRORS     MRG_ERROR_STRUCTURE, _CHARSET, _SIGNED, _DEFECT (the body ends within a line
+ *            end); messages name the part: "part text/html: unknown charset 'x'".
  * BOUNDS     at most 100 parts, nested at most 10 deep.
  */
 #ifndef MRG_MIME_H
@@ -29,7 +29,8 @@ typedef struct MrgSpan {
 typedef struct MrgPart {
     const char *name; /* for error positions: "part text/html", "part 2 text/html" */
     gboolean is_html;
-    gboolean is_top; /* the message itself: its fields are the message's headers */
+    gboolean is_amp;  /* text/x-amp-html: no stamps, its rules allow no foreign image */
+    gboolean is_top;  /* the message itself: its fields are the message's headers */
     const char *text; /* decoded, UTF-8, line ends LF */
     gsize length;
     MrgSpan content; /* encoded, as it stands in the body; the line end before a
@@ -38,7 +39,8 @@ typedef struct MrgPart {
      * start of the part's header block where there is none.  Unused for is_top. */
     MrgSpan type_field, encoding_field;
     /* What to write when the part changes, without the name and the line end. */
-    const char *type_value;     /* text/...; charset=utf-8, other parameters kept */
+    const char *type_value;     /* text/...; charset=utf-8, other parameters kept but
+                                   format and delsp; folds are LF + white space */
     const char *encoding_value; /* quoted-printable or base64 */
 } MrgPart;
 

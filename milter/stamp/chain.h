@@ -18,14 +18,15 @@
 typedef struct MrgStampContext {
     MrgArena *arena;
     const MrgKeyring *keyring;
-    const char *base_url;      /* of the collector, without a slash at the end; NULL: no
-                                  pixel, no unsubscribe link */
-    const char *list_domain;   /* of List-Id and Feedback-ID; NULL: neither */
+    const char *base_url;    /* of the collector, without a slash at the end; NULL: no
+                                pixel, no unsubscribe link */
+    const char *list_domain; /* of List-Id and Feedback-ID; NULL: neither */
     const MrgCampaign *campaign;
-    MrgToken token;            /* purpose and link are set by each stamp */
-    gboolean is_inert;         /* preview: every token is sealed as MRG_TOKEN_INERT */
-    gboolean may_track_open;   /* consent, campaign and config agree */
+    MrgToken token;          /* purpose and link are set by each stamp */
+    gboolean is_inert;       /* preview: every token is sealed as MRG_TOKEN_INERT */
+    gboolean may_track_open; /* consent, campaign and config agree */
     gboolean is_transactional;
+    const char *names; /* set by mrg_stamp_apply() */
 } MrgStampContext;
 
 /* A text over the bytes [start, start + removed) of a part; starts ascend. */
@@ -35,11 +36,13 @@ typedef struct MrgSplice {
     gsize length;
 } MrgSplice;
 
-/* Changes parts (same order as the layout's) and the copy's headers. */
-void mrg_stamp_apply(const MrgStampContext *context, const MrgLayout *layout,
-                     MrgRendered *parts, MrgCopy *copy);
+/* Changes parts (same order as the layout's) and the copy's headers; parts that were not
+ * rendered need no text. */
+void mrg_stamp_apply(MrgStampContext *context, const MrgLayout *layout, MrgRendered *parts,
+                     MrgCopy *copy);
 
-/* Names of the stamps that acted on this copy, for the log line: "pixel,unsubscribe". */
+/* Names of the stamps that acted on this copy, for the log line: "pixel,unsubscribe";
+ * "" for none. */
 const char *mrg_stamp_names(const MrgStampContext *context);
 
 #endif

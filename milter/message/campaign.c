@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <string.h>
+
+#include "milter/error.h"
+#include "milter/json.h"
+#include "milter/message/campaign.h"
+
+#define NAME_MAX_BYTES 64
+#define DATA_MAX_BYTES 65536
+
+/* What a control header's field does to the campaign; value is unfolded and trimmed. */
+typedef struct Control {
+    const char *name;
+    gboolean (*read)(MrgCampaign *campaign, const char *value, MrgArena *arena,
+                     GError **error);
+} Control;
+
+gboolean
+mrg_campaign_is_name(const char *name)
+{
+    gsize n = 0;
+    while (g_ascii_isalnum(name[n]) || (name[n] && strchr("._-", name[n])))
+        if (++n > NAME_MAX_BYTES)
+            return FALSE;
+    return n > 0 && name[n] == '\0';
+}
+
+static gboolean
+read_name(const char **name, const char *value, const char *header, GError **error)
+{
+    if (!mrg_campaign_is_name(value)) {
+        g_set_error(error, MRG_ERROR, MRG_ERROR_CONTROL,
+                    "%s: not a name of 1 to %d letters, digits, '.', '_', '-'", header,
+                    NAME_MAX_BYTES);
+        return FALSE;
+    }
+    *name = value;
+    return TRUE;
+}
+
+static gboolean
+read_id(MrgCampaign *campaign, const char *value, G_GNUC_UNUSED MrgArena *arena,
+        GError **error)
+{
+    return read_name(&campaign->id, value, "X-Campaign", error);
+}
+
+static gboolean
+read_class(MrgCampaign *campaign, const char *value, G_GNUC_UNUSED MrgArena *arena,
+           GError **error)
+{
+    return read_name(&campaign->class_name, value, "X-Campaign-Class", error);
+}
+
+static gboolean
+read_syntax(MrgCampaign *campaign, const char *value, G_GNUC_UNUSED MrgArena *arena,
+            GError **error)
+{
+    return read_name(&campaign->dialect, value, "X-Campaign-Syntax", error);
+}
+
+static gboolean
+read_data(MrgCampaign *campaign, const char *value, MrgArena *arena, GError **error)
+{
+    gsize length = strlen(value);
+    if (length > DATA_MAX_BYTES) {
+        g_set_error(error, MRG_ERROR, MRG_ERROR_CONTROL, "X-Campaign-Data: over %d bytes",
+                    DATA_MAX_BYTES);
+        return FALSE;
+    }
+    MrgValue *data = mrg_arena_array(arena, MrgValue, 1);
+    if (!mrg_json_read(data, value, length, arena, error)) {
+        g_prefix_error(error, "X-Campaign-Data:");
+        return FALSE;
+    }
+    if (data->type != MRG_VALUE_OBJECT) {
+        g_set_error(error, MRG_ERROR, MRG_ERROR_CONTROL,
+                    "X-Campaign-Data:1:1: not a JSON object");
+        return FALSE;
+    }
+    campaign->data = data;
+    return TRUE;
+}
+
+static gboolean
+read_track(MrgCampaign *campaign, const char *value, G_GNUC_UNUSED MrgArena *arena,
+           GError **error)
+{
+    guint track = 0;
+    gboolean is_none = FALSE;
+    gboolean is_known = TRUE;
+    g_auto(GStrv) words = g_strsplit(value, ",", 4);
+    for (char **word = words; *word; word++) {
+        g_strstrip(*word);
+        if (g_ascii_strcasecmp(*word, "opens") == 0)
+            track |= MRG_TRACK_OPENS;
+        else if (g_ascii_strcasecmp(*word, "clicks") == 0)
+            track |= MRG_TRACK_CLICKS;
+        else if (g_ascii_strcasecmp(*word, "none") == 0)
+            is_none = TRUE;
+        else
+            is_known = FALSE;
+    }
+    if (!is_known || is_none == (track != 0)) {
+        g_set_error(error, MRG_ERROR, MRG_ERROR_CONTROL,
+                    "X-Campaign-Track: neither 'none' nor a list of 'opens', 'clicks'");
+        return FALSE;
+    }
+    campaign->track = track;
+    return TRUE;
+}
+
+static const Control controls[] = {
+    {"X-Campaign", read_id},
+    {"X-Campaign-Class", read_class},
+    {"X-Campaign-Syntax", read_syntax},
+    {"X-Campaign-Data", read_data},
+    {"X-Campaign-Track", read_track},
+};
+
+/* RFC 5322, 2.2.3; a tab would not be allowed inside a JSON string. */
+static const char *
+unfold(const char *value, MrgArena *arena)
+{
+    char *text = mrg_arena_strdup(arena, value);
+    gsize n = 0;
+    for (gsize i = 0; text[i]; i++) {
+        if (text[i] != '\n')
+            text[n++] = text[i];
+        else if (text[i + 1] == '\t')
+            text[i + 1] = ' ';
+    }
+    text[n] = '\0';
+    return g_strstrip(text);
+}
+
+static int
+find_control(const char *name)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(controls); i++)
+        if (g_ascii_strcasecmp(controls[i].name, name) == 0)
+            return (int) i;
+    return -1;
+}
+
+static gboolean
+read_control(MrgCampaign *campaign, const MrgHeader *header, guint *seen, MrgArena *arena,
+             GError **error)
+{
+    int i = find_control(header->name);
+    if (i < 0) {
+        g_autofree char *name = g_strndup(header->name, NAME_MAX_BYTES);
+        g_strcanon(name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_.", '?');
+        g_set_error(error, MRG_ERROR, MRG_ERROR_CONTROL, "unknown control header '%s'",
+                    name);
+        return FALSE;
+    }
+    if (*seen & 1u << i) {
+        g_set_error(error, MRG_ERROR, MRG_ERROR_CONTROL, "%s: stands there twice",
+                    controls[i].name);
+        return FALSE;
+    }
+    *seen |= 1u << i;
+    return controls[i].read(campaign, unfold(header->value, arena), arena, error);
+}
+
+gboolean
+mrg_campaign_read(MrgCampaign *campaign, const MrgEnvelope *envelope,
+                  const char *default_class, GError **error)
+{
+    MrgCampaign found = {.class_name = default_class,
+                         .dialect = "handlebars",
+                         .track = MRG_TRACK_OPENS | MRG_TRACK_CLICKS};
+    guint seen = 0;
+    for (guint i = 0; i < envelope->headers->len; i++) {
+        const MrgHeader *header = &g_array_index(envelope->headers, MrgHeader, i);
+        if (mrg_header_is_control(header->name) &&
+            !read_control(&found, header, &seen, envelope->arena, error))
+            return FALSE;
+    }
+    if (!found.id) {
+        g_set_error(error, MRG_ERROR, MRG_ERROR_CONTROL, "there is no X-Campaign header");
+        return FALSE;
+    }
+    *campaign = found;
+    return TRUE;
+}

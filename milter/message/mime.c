@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <string.h>
+
+#include "milter/error.h"
+#include "milter/message/charset.h"
+#include "milter/message/encode.h"
+#include "milter/message/split.h"
+
+struct MrgLayout {
+    gint references;
+    MrgArena *arena; /* texts and names */
+    GArray *parts;   /* MrgPart */
+    const char *subject;
+};
+
+static const char *const template_types[] = {"text/plain", "text/html", "text/x-amp-html"};
+typedef enum { TYPE_PLAIN, TYPE_HTML, TYPE_AMP, TYPE_OTHER } TemplateType;
+
+void
+mrg_mime_init(void)
+{
+    g_mime_init();
+}
+
+G_GNUC_PRINTF(3, 4)
+static gboolean
+fail(GError **error, MrgError code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (error && !*error)
+        *error = g_error_new_valist(MRG_ERROR, (gint) code, format, args);
+    va_end(args);
+    return FALSE;
+}
+
+static gboolean
+refuse_signed(GError **error, const char *what)
+{
+    return fail(
+        error, MRG_ERROR_SIGNED,
+        "%s: a signed or encrypted message cannot be merged; signing comes after merging",
+        what);
+}
+
+static gboolean
+is_signed_type(GMimeContentType *type)
+{
+    static const char *const types[][2] = {
+        {"multipart", "signed"},          {"multipart", "encrypted"},
+        {"application", "pkcs7-mime"},    {"application", "x-pkcs7-mime"},
+        {"application", "pgp-encrypted"}, {"application", "pgp"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(types); i++)
+        if (g_mime_content_type_is_type(type, types[i][0], types[i][1]))
+            return TRUE;
+    return FALSE;
+}
+
+static TemplateType
+template_type(const MrgPiece *piece)
+{
+    static const char *const subtypes[] = {"plain", "html", "x-amp-html"};
+    for (int i = 0; i < TYPE_OTHER; i++)
+        if (g_mime_content_type_is_type(piece->type, "text", subtypes[i]))
+            return (TemplateType) i;
+    return TYPE_OTHER;
+}
+
+static gboolean
+is_attachment(const MrgPiece *piece)
+{
+    const char *value = piece->values[MRG_FIELD_DISPOSITION];
+    gsize length = strlen("attachment");
+    return value && g_ascii_strncasecmp(value, "attachment", length) == 0 &&
+           (value[length] == '\0' || strchr("; \t(", value[length]));
+}
+
+/* "part text/html", then "part 2 text/html". */
+static const char *
+part_name(MrgLayout *layout, TemplateType type)
+{
+    guint n = 1;
+    for (guint i = 0; i < layout->parts->len; i++) {
+        const MrgPart *part = &g_array_index(layout->parts, MrgPart, i);
+        n += g_str_has_suffix(part->name, template_types[type]);
+    }
+    return n == 1 ? mrg_arena_printf(layout->arena, "part %s", template_types[type])
+                  : mrg_arena_printf(layout->arena, "part %u %s", n, template_types[type]);
+}
+
+static gboolean
+find_encoding(const MrgPiece *piece, const char *name, GMimeContentEncoding *encoding,
+              GError **error)
+{
+    static const struct {
+        const char *name;
+        GMimeContentEncoding encoding;
+    } encodings[] = {
+        {"7bit", GMIME_CONTENT_ENCODING_7BIT},
+        {"8bit", GMIME_CONTENT_ENCODING_8BIT},
+        {"quoted-printable", GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE},
+        {"base64", GMIME_CONTENT_ENCODING_BASE64},
+    };
+    const char *value = piece->values[MRG_FIELD_ENCODING];
+    for (gsize i = 0; i < G_N_ELEMENTS(encodings); i++) {
+        if (value && g_ascii_strcasecmp(value, encodings[i].name) != 0)
+            continue;
+        *encoding = encodings[i].encoding;
+        return TRUE;
+    }
+    return fail(error, MRG_ERROR_STRUCTURE,
+                "%s: its transfer encoding is none of 7bit, 8bit, quoted-printable, base64",
+                name);
+}
+
+static GByteArray *
+decode_transfer(const char *content, gsize length, GMimeContentEncoding encoding)
+{
+    GMimeEncoding state;
+    g_mime_encoding_init_decode(&state, encoding);
+    GByteArray *bytes = g_byte_array_new();
+    g_byte_array_set_size(bytes, (guint) g_mime_encoding_outlen(&state, length) + 1);
+    gsize n = g_mime_encoding_step(&state, content, length, (char *) bytes->data);
+    n += g_mime_encoding_flush(&state, "", 0, (char *) bytes->data + n);
+    g_byte_array_set_size(bytes, (guint) n);
+    return bytes;
+}
+
+/* CRLF and what is left of old CR line ends become LF. */
+static gsize
+normalise_line_ends(char *text, gsize length)
+{
+    gsize n = 0;
+    for (gsize i = 0; i < length; i++) {
+        if (text[i] == '\r' && i + 1 < length && text[i + 1] == '\n')
+            continue;
+        text[n++] = text[i] == '\r' ? '\n' : text[i];
+    }
+    text[n] = '\0';
+    return n;
+}
+
+static gboolean
+read_text(MrgLayout *layout, MrgPart *part, const MrgPiece *piece, const char *body,
+          GError **error)
+{
+    GMimeContentEncoding encoding = GMIME_CONTENT_ENCODING_DEFAULT;
+    if (!find_encoding(piece, part->name, &encoding, error))
+        return FALSE;
+    g_autoptr(GByteArray) bytes = decode_transfer(
+        body + part->content.start, part->content.end - part->content.start, encoding);
+    const char *charset = g_mime_content_type_get_parameter(piece->type, "charset");
+    gsize length = 0;
+    g_autofree char *text =
+        mrg_charset_decode(charset, (const char *) bytes->data, bytes->len, &length, error);
+    if (!text) {
+        g_prefix_error(error, "%s: ", part->name);
+        return FALSE;
+    }
+    part->length = normalise_line_ends(text, length);
+    part->text = mrg_arena_dup(layout->arena, text, part->length);
+    const char *start = part->text + strspn(part->text, " \t\n");
+    return !g_str_has_prefix(start, "-----BEGIN PGP") || refuse_signed(error, part->name);
+}
+
+/* GMime folds and encodes; what it wrote must still be one field of short ASCII lines. */
+static gboolean
+is_safe_value(const char *value)
+{
+    gsize column = 0;
+    for (const char *c = value; *c; c++, column++) {
+        if (*c == '\n' && c[1] != ' ' && c[1] != '\t')
+            return FALSE;
+        if (*c == '\n')
+            column = 0;
+        else if ((*c < ' ' && *c != '\t') || *c > 126 || column > 900)
+            return FALSE;
+    }
+    return *value != '\0';
+}
+
+/* Values may now end a line in a space or begin it with '>', which format=flowed (RFC
+ * 3676) gives a meaning; without the parameter the text reads as it stands. */
+static const char *
+type_value(MrgLayout *layout, const MrgPiece *piece, TemplateType type)
+{
+    GMimeParamList *params = g_mime_content_type_get_parameters(piece->type);
+    g_mime_param_list_remove(params, "format");
+    g_mime_param_list_remove(params, "delsp");
+    g_mime_content_type_set_parameter(piece->type, "charset", "utf-8");
+    g_autofree char *encoded = g_mime_content_type_encode(piece->type, NULL);
+    g_strstrip(encoded);
+    return is_safe_value(encoded)
+               ? mrg_arena_strdup(layout->arena, encoded)
+               : mrg_arena_printf(layout->arena, "%s; charset=utf-8", template_types[type]);
+}
+
+static gboolean
+add_part(MrgLayout *layout, const MrgPiece *piece, const char *body, GError **error)
+{
+    TemplateType type = template_type(piece);
+    MrgPart part = {
+        .name = part_name(layout, type),
+        .is_html = type != TYPE_PLAIN,
+        .is_amp = type == TYPE_AMP,
+        .is_top = piece->is_top,
+        .content = piece->content,
+        .type_field = piece->fields[MRG_FIELD_TYPE],
+        .encoding_field = piece->fields[MRG_FIELD_ENCODING],
+    };
+    if (!read_text(layout, &part, piece, body, error))
+        return FALSE;
+    part.type_value = type_value(layout, piece, type);
+    gsize escapes = mrg_encode_count_escapes(part.text, part.length);
+    part.encoding_value = escapes > part.length / 3 ? "base64" : "quoted-printable";
+    g_array_append_val(layout->parts, part);
+    return TRUE;
+}
+
+static gboolean
+read_pieces(MrgLayout *layout, const GArray *pieces, const char *body, GError **error)
+{
+    for (guint i = 0; i < pieces->len; i++)
+        if (is_signed_type(g_array_index(pieces, MrgPiece, i).type))
+            return refuse_signed(error, "message");
+    for (guint i = 0; i < pieces->len; i++) {
+        const MrgPiece *piece = &g_array_index(pieces, MrgPiece, i);
+        if (template_type(piece) != TYPE_OTHER && !is_attachment(piece) &&
+            !add_part(layout, piece, body, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+read_subject(MrgLayout *layout, const MrgEnvelope *envelope, GError **error)
+{
+    if (mrg_envelope_count(envelope, "Subject") > 1)
+        return fail(error, MRG_ERROR_STRUCTURE, "the message has several Subject fields");
+    const char *value = mrg_envelope_header(envelope, "Subject");
+    if (!value)
+        return TRUE;
+    g_autofree char *unfolded = g_mime_utils_header_unfold(value);
+    g_autofree char *decoded = g_mime_utils_header_decode_text(NULL, unfolded);
+    if (!g_utf8_validate(decoded, -1, NULL))
+        return fail(error, MRG_ERROR_CHARSET,
+                    "subject: bytes that are in no known charset");
+    /* Encoded words can hold line breaks. */
+    for (char *c = decoded; *c; c++)
+        if ((guchar) *c < ' ' || *c == 127)
+            *c = ' ';
+    layout->subject = mrg_arena_strdup(layout->arena, decoded);
+    return TRUE;
+}
+
+static gboolean
+read_layout(MrgLayout *layout, const MrgEnvelope *envelope, GError **error)
+{
+    const GByteArray *body = envelope->body;
+    if (body->len && body->data[body->len - 1] == '\r')
+        return fail(error, MRG_ERROR_DEFECT, "the body ends within a line end");
+    g_autoptr(GArray) pieces = mrg_split(envelope, error);
+    return pieces &&
+           read_pieces(layout, pieces, body->len ? (const char *) body->data : "", error) &&
+           read_subject(layout, envelope, error);
+}
+
+MrgLayout *
+mrg_layout_new(const MrgEnvelope *envelope, GError **error)
+{
+    g_autoptr(MrgLayout) layout = g_new0(MrgLayout, 1);
+    layout->references = 1;
+    layout->arena = mrg_arena_new();
+    layout->parts = g_array_new(FALSE, FALSE, sizeof(MrgPart));
+    return read_layout(layout, envelope, error) ? g_steal_pointer(&layout) : NULL;
+}
+
+MrgLayout *
+mrg_layout_ref(MrgLayout *layout)
+{
+    g_atomic_int_inc(&layout->references);
+    return layout;
+}
+
+void
+mrg_layout_unref(MrgLayout *layout)
+{
+    if (!layout || !g_atomic_int_dec_and_test(&layout->references))
+        return;
+    g_array_unref(layout->parts);
+    mrg_arena_free(layout->arena);
+    g_free(layout);
+}
+
+const MrgPart *
+mrg_layout_parts(const MrgLayout *layout, gsize *n_parts)
+{
+    *n_parts = layout->parts->len;
+    return (const MrgPart *) (gpointer) layout->parts->data;
+}
+
+const char *
+mrg_layout_subject(const MrgLayout *layout)
+{
+    return layout->subject;
+}

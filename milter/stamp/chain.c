@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <string.h>
+
+#include "milter/stamp/stamp.h"
+
+typedef enum {
+    NEEDS_OPEN_CONSENT,
+    NEEDS_NO_TRANSACTION /* marketing mail only */
+} Need;
+
+typedef struct Stamp {
+    const char *name;
+    Need need;
+    MrgStampFunction *propose;
+} Stamp;
+
+/* In the order in which they look at the copy. */
+static const Stamp stamps[] = {
+    {"pixel", NEEDS_OPEN_CONSENT, mrg_stamp_pixel},
+    {"unsubscribe", NEEDS_NO_TRANSACTION, mrg_stamp_unsubscribe},
+    {"list", NEEDS_NO_TRANSACTION, mrg_stamp_list},
+};
+
+const char *
+mrg_stamp_token(const MrgStampContext *context, MrgTokenPurpose purpose)
+{
+    MrgToken token = context->token;
+    token.purpose = context->is_inert ? MRG_TOKEN_INERT : purpose;
+    token.link = 0;
+    char *text = mrg_arena_alloc(context->arena, MRG_TOKEN_LENGTH + 1);
+    mrg_token_seal(context->keyring, &token, text);
+    return text;
+}
+
+void
+mrg_proposal_set_header(MrgProposal *proposal, const char *name, const char *value)
+{
+    MrgStampHeader header = {name, value};
+    g_array_append_val(proposal->headers, header);
+}
+
+static gboolean
+is_met(const MrgStampContext *context, Need need)
+{
+    switch (need) {
+    case NEEDS_OPEN_CONSENT:
+        return context->may_track_open;
+    case NEEDS_NO_TRANSACTION:
+        return !context->is_transactional;
+    }
+    return FALSE;
+}
+
+/* What each part says now; the layout's text where nothing was rendered. */
+static MrgRendered *
+current_texts(MrgArena *arena, const MrgPart *parts, const MrgRendered *rendered, gsize n)
+{
+    MrgRendered *texts = mrg_arena_array(arena, MrgRendered, n);
+    for (gsize i = 0; i < n; i++)
+        texts[i] = rendered[i].is_changed
+                       ? rendered[i]
+                       : (MrgRendered){FALSE, parts[i].text, parts[i].length};
+    return texts;
+}
+
+static gint
+compare_splices(gconstpointer a, gconstpointer b)
+{
+    const MrgPartSplice *one = a;
+    const MrgPartSplice *other = b;
+    if (one->part != other->part)
+        return one->part < other->part ? -1 : 1;
+    return one->splice.start < other->splice.start
+               ? -1
+               : one->splice.start > other->splice.start;
+}
+
+static void
+append(char **out, const char *text, gsize length)
+{
+    if (length)
+        memcpy(*out, text, length);
+    *out += length;
+}
+
+/* All n splices are of the one part. */
+static void
+splice_text(MrgArena *arena, MrgRendered *part, const MrgRendered *text,
+            const MrgPartSplice *splices, gsize n)
+{
+    gsize length = text->length;
+    for (gsize i = 0; i < n; i++)
+        length += splices[i].splice.length;
+    char *start = mrg_arena_alloc(arena, length + 1);
+    char *out = start;
+    gsize at = 0;
+    for (gsize i = 0; i < n; i++) {
+        const MrgSplice *splice = &splices[i].splice;
+        g_assert(at <= splice->start && splice->start <= text->length &&
+                 splice->removed <= text->length - splice->start);
+        append(&out, text->text + at, splice->start - at);
+        append(&out, splice->text, splice->length);
+        at = splice->start + splice->removed;
+    }
+    append(&out, text->text + at, text->length - at);
+    *out = '\0';
+    *part = (MrgRendered){TRUE, start, (gsize) (out - start)};
+}
+
+static void
+apply_splices(MrgArena *arena, const MrgProposal *proposal, MrgRendered *parts)
+{
+    const MrgPartSplice *splices =
+        (const MrgPartSplice *) (gpointer) proposal->splices->data;
+    gsize n = proposal->splices->len;
+    g_array_sort(proposal->splices, compare_splices);
+    for (gsize first = 0, next; first < n; first = next) {
+        gsize part = splices[first].part;
+        for (next = first; next < n && splices[next].part == part;)
+            next++;
+        splice_text(arena, &parts[part], &proposal->texts[part], splices + first,
+                    next - first);
+    }
+}
+
+static void
+apply_headers(MrgArena *arena, const MrgProposal *proposal, MrgCopy *copy)
+{
+    for (guint i = 0; i < proposal->headers->len; i++) {
+        const MrgStampHeader *header = &g_array_index(proposal->headers, MrgStampHeader, i);
+        mrg_copy_set_header(copy, arena, header->name, header->value);
+    }
+}
+
+static const char *
+run_stamps(const MrgStampContext *context, MrgProposal *proposal)
+{
+    g_autoptr(GString) names = g_string_new(NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(stamps); i++)
+        if (is_met(context, stamps[i].need) && stamps[i].propose(context, proposal))
+            g_string_append_printf(names, "%s%s", names->len ? "," : "", stamps[i].name);
+    return mrg_arena_dup(context->arena, names->str, names->len);
+}
+
+void
+mrg_stamp_apply(MrgStampContext *context, const MrgLayout *layout, MrgRendered *parts,
+                MrgCopy *copy)
+{
+    g_autoptr(GArray) splices = g_array_new(FALSE, FALSE, sizeof(MrgPartSplice));
+    g_autoptr(GArray) headers = g_array_new(FALSE, FALSE, sizeof(MrgStampHeader));
+    MrgProposal proposal = {.copy = copy, .splices = splices, .headers = headers};
+    proposal.parts = mrg_layout_parts(layout, &proposal.n_parts);
+    proposal.texts = current_texts(context->arena, proposal.parts, parts, proposal.n_parts);
+    context->names = run_stamps(context, &proposal);
+    apply_splices(context->arena, &proposal, parts);
+    apply_headers(context->arena, &proposal, copy);
+}
+
+const char *
+mrg_stamp_names(const MrgStampContext *context)
+{
+    return context->names ? context->names : "";
+}

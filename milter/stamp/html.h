@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * html: where tags, comments and raw text stand in an HTML text.
+ *
+ * A tokenizer after the HTML standard (13.2.5), reduced to spans: it copies nothing, knows
+ * no tree, takes anything, and every byte is in exactly one token.  A comment (MSO's
+ * conditional ones too) and the inside of script, style, title and their like hold no
+ * tags.
+ *
+ * OWNERSHIP  the text is borrowed.
+ * THREADS    no state but the scanner's.
+ */
+#ifndef MRG_HTML_H
+#define MRG_HTML_H
+
+#include <glib.h>
+
+typedef enum {
+    MRG_HTML_TEXT,
+    MRG_HTML_START_TAG,
+    MRG_HTML_END_TAG,
+    MRG_HTML_COMMENT, /* also doctype, <? ... > and whatever reads as a comment */
+    MRG_HTML_RAW      /* text inside script, style, ... */
+} MrgHtmlType;
+
+typedef struct MrgHtmlToken {
+    MrgHtmlType type;
+    gsize start, end;  /* bytes of the text, [start, end) */
+    gsize name_length; /* of a tag; the name begins behind "<" or "</" */
+} MrgHtmlToken;
+
+typedef struct MrgHtml {
+    const char *text;
+    gsize length;
+    gsize at;
+    const char *raw_name; /* the element whose raw text comes next, or NULL */
+} MrgHtml;
+
+void mrg_html_init(MrgHtml *html, const char *text, gsize length);
+
+/* FALSE at the end of the text. */
+gboolean mrg_html_next(MrgHtml *html, MrgHtmlToken *token);
+
+/* name in lower case. */
+gboolean mrg_html_is_tag(const MrgHtml *html, const MrgHtmlToken *token, MrgHtmlType type,
+                         const char *name);
+
+#endif

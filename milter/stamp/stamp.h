@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stamp: what a stamp sees and what it may propose.
+ *
+ * A stamp changes nothing itself.  It looks at the texts as they were rendered, proposes
+ * splices and headers, and says whether it had anything to propose.
+ *
+ * OWNERSHIP  arena; names of headers are static.
+ */
+#ifndef MRG_STAMP_H
+#define MRG_STAMP_H
+
+#include "milter/stamp/chain.h"
+
+typedef struct MrgProposal {
+    const MrgPart *parts;     /* of the layout */
+    const MrgRendered *texts; /* what each says now; text is never NULL */
+    gsize n_parts;
+    const MrgCopy *copy;
+    GArray *splices; /* MrgPartSplice */
+    GArray *headers; /* MrgStampHeader */
+} MrgProposal;
+
+typedef struct MrgPartSplice {
+    gsize part;
+    MrgSplice splice;
+} MrgPartSplice;
+
+typedef struct MrgStampHeader {
+    const char *name;
+    const char *value;
+} MrgStampHeader;
+
+/* One stamp; FALSE when there was nothing to do. */
+typedef gboolean MrgStampFunction(const MrgStampContext *context, MrgProposal *proposal);
+
+MrgStampFunction mrg_stamp_pixel;
+MrgStampFunction mrg_stamp_unsubscribe;
+MrgStampFunction mrg_stamp_list;
+
+/* Sealed for a purpose; inert in previews.  Arena. */
+const char *mrg_stamp_token(const MrgStampContext *context, MrgTokenPurpose purpose);
+
+void mrg_proposal_set_header(MrgProposal *proposal, const char *name, const char *value);
+
+#endif
