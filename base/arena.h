@@ -42,7 +42,7 @@ char *mrg_arena_printf(MrgArena *arena, const char *format, ...) G_GNUC_PRINTF(2
 /* Bytes handed out since the last reset. */
 gsize mrg_arena_used(const MrgArena *arena);
 
-#define mrg_arena_array(arena, Type, n)                                                  \
+#define mrg_arena_array(arena, Type, n) \
     ((Type *) mrg_arena_alloc0((arena), sizeof(Type) * (gsize) (n)))
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MrgArena, mrg_arena_free)

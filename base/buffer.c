@@ -28,7 +28,8 @@ mrg_buffer_reset(MrgBuffer *buffer)
 char *
 mrg_buffer_grow(MrgBuffer *buffer, gsize length)
 {
-    if (buffer->is_full || length > buffer->limit || buffer->length > buffer->limit - length) {
+    if (buffer->is_full || length > buffer->limit ||
+        buffer->length > buffer->limit - length) {
         buffer->is_full = TRUE;
         return NULL;
     }

@@ -7,11 +7,12 @@
 
 #include "base/value.h"
 
-/* Digits that a double always survives (IEEE 754: 17), and those that every decimal survives
- * as a normal double (15), which is where trying begins. */
+/* Digits that a double always survives (IEEE 754: 17), and those that every decimal
+ * survives as a normal double (15), which is where trying begins. */
 #define DIGITS_ALWAYS 17
 #define DIGITS_FIRST 15
-/* ECMA-262, Number::toString: plain digits up to 21 places, down to 6 zeros behind the point. */
+/* ECMA-262, Number::toString: plain digits up to 21 places, down to 6 zeros behind the
+ * point. */
 #define PLAIN_POINT_MAX 21
 #define PLAIN_POINT_MIN (-6)
 

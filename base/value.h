@@ -50,7 +50,13 @@ struct MrgMember {
     MrgValue value;
 };
 
-#define MRG_VALUE_MISSING_INIT {MRG_VALUE_MISSING, 0, 0, {NULL}, {0}}
+#define MRG_VALUE_MISSING_INIT           \
+    {                                    \
+        MRG_VALUE_MISSING, 0, 0, {NULL}, \
+        {                                \
+            0                            \
+        }                                \
+    }
 
 MrgValue mrg_value_null(void);
 MrgValue mrg_value_boolean(gboolean boolean);

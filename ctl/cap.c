@@ -8,9 +8,9 @@ static json_t *
 cap_json(const MrgCap *cap, const MrgStateView *view, gint64 now_us, MrgArena *arena)
 {
     return json_pack("{s:s,s:i,s:i,s:s,s:s?,s:s}", "cap", cap->name, "used",
-                     (int) mrg_cap_used(cap, view, now_us), "limit", (int) cap->limit, "per",
-                     mrg_duration_print(cap->per_us, arena), "class", cap->class_name,
-                     "on_exceed", mrg_verdict_name(cap->on_exceed));
+                     (int) mrg_cap_used(cap, view, now_us), "limit", (int) cap->limit,
+                     "per", mrg_duration_print(cap->per_us, arena), "class",
+                     cap->class_name, "on_exceed", mrg_verdict_name(cap->on_exceed));
 }
 
 static void
@@ -56,8 +56,9 @@ mrg_verb_cap_status(MrgTool *tool, int argc, char **argv)
                         &error) ||
         !mrg_state_read(&view, &state, people.arena, &error))
         return mrg_verb_fail(error);
-    mrg_decide(&conf->policy, &view, "", class_name ? class_name : conf->policy_default_class,
-               now_us, people.arena, &decision);
+    mrg_decide(&conf->policy, &view, "",
+               class_name ? class_name : conf->policy_default_class, now_us, people.arena,
+               &decision);
     if (!tool->is_json) {
         print_caps(conf, &view, now_us, people.arena);
         g_print("the next copy: %s (%s)\n", mrg_verdict_name(decision.verdict),
@@ -68,8 +69,8 @@ mrg_verb_cap_status(MrgTool *tool, int argc, char **argv)
     for (gsize i = 0; i < conf->policy.n_caps; i++)
         json_array_append_new(caps,
                               cap_json(&conf->policy.caps[i], &view, now_us, people.arena));
-    mrg_print_json(json_pack("{s:s,s:o,s:{s:s,s:s}}", "person", person.pseudonym, "caps", caps,
-                             "next", "verdict", mrg_verdict_name(decision.verdict), "reason",
-                             decision.reason));
+    mrg_print_json(json_pack("{s:s,s:o,s:{s:s,s:s}}", "person", person.pseudonym, "caps",
+                             caps, "next", "verdict", mrg_verdict_name(decision.verdict),
+                             "reason", decision.reason));
     return EX_OK;
 }

@@ -22,8 +22,9 @@ print_fields(const Check *check, const char *path, const MrgProgram *program)
     const MrgProgramField *fields = mrg_program_fields(program, &n);
     g_print("%s: ok, reads %" G_GSIZE_FORMAT " fields\n", path, n);
     for (gsize i = 0; i < n; i++)
-        g_print("  %-24s %s:%u:%u%s%s\n", fields[i].name, fields[i].template, fields[i].line,
-                fields[i].column, fields[i].has_default ? ", has a fallback" : "",
+        g_print("  %-24s %s:%u:%u%s%s\n", fields[i].name, fields[i].template,
+                fields[i].line, fields[i].column,
+                fields[i].has_default ? ", has a fallback" : "",
                 check->schema->n_fields && !mrg_schema_field(check->schema, fields[i].name)
                     ? ", not declared"
                     : "");
@@ -37,11 +38,11 @@ fields_json(const Check *check, const MrgProgram *program)
     json_t *list = json_array();
     for (gsize i = 0; i < n; i++)
         json_array_append_new(
-            list, json_pack("{s:s,s:s,s:i,s:i,s:b,s:b}", "name", fields[i].name, "where",
-                            fields[i].template, "line", (int) fields[i].line, "column",
-                            (int) fields[i].column, "has_default", fields[i].has_default,
-                            "declared",
-                            mrg_schema_field(check->schema, fields[i].name) != NULL));
+            list,
+            json_pack("{s:s,s:s,s:i,s:i,s:b,s:b}", "name", fields[i].name, "where",
+                      fields[i].template, "line", (int) fields[i].line, "column",
+                      (int) fields[i].column, "has_default", fields[i].has_default,
+                      "declared", mrg_schema_field(check->schema, fields[i].name) != NULL));
     return list;
 }
 
@@ -56,7 +57,8 @@ compile_message(const Check *check, const char *text, gsize length, GError **err
         return NULL;
     MrgPlanCache *cache = mrg_plan_cache_new(1);
     const MrgMessageKey content = {{0}};
-    MrgPlan *plan = mrg_plan_get(cache, &content, envelope, &campaign, check->schema, error);
+    MrgPlan *plan =
+        mrg_plan_get(cache, &content, envelope, &campaign, check->schema, error);
     MrgProgram *program = plan ? mrg_program_ref(plan->program) : NULL;
     mrg_plan_unref(plan);
     mrg_plan_cache_free(cache);

@@ -56,16 +56,17 @@ man_setting(const char *section, const char *key, const char *fallback, const ch
     if (!fallback)
         g_print(" Must be given.\n");
     else
-        g_print(" Default: %s%s%s.\n", *fallback ? "\\fB" : "", *fallback ? fallback : "not set",
-                *fallback ? "\\fR" : "");
+        g_print(" Default: %s%s%s.\n", *fallback ? "\\fB" : "",
+                *fallback ? fallback : "not set", *fallback ? "\\fR" : "");
 }
 
 static void
 describe_plugin(const char *name, const MrgPlugin *plugin, MrgConfVisit visit)
 {
     g_autofree char *section = g_strdup_printf("plugin %s", strchr(name, '-') + 1);
-    g_autofree char *help = g_strdup_printf(
-        "Settings of the %s plugin %s.", plugin->store ? "store" : "sink", strchr(name, '-') + 1);
+    g_autofree char *help =
+        g_strdup_printf("Settings of the %s plugin %s.", plugin->store ? "store" : "sink",
+                        strchr(name, '-') + 1);
     visit(section, NULL, NULL, help, NULL);
     for (const MrgSettingInfo *info = plugin->settings; info && info->name; info++)
         visit(section, info->name, info->fallback, info->help, NULL);
@@ -89,10 +90,10 @@ static int
 run_describe(MrgTool *tool, int argc, char **argv, const char *head, MrgConfVisit visit)
 {
     g_autofree char *plugin_dir = NULL;
-    const GOptionEntry entries[] = {
-        {"plugin-dir", 0, 0, G_OPTION_ARG_FILENAME, &plugin_dir,
-         "folder of the plugins, instead of " MRG_PLUGIN_DIR, "DIR"},
-        {0}};
+    const GOptionEntry entries[] = {{"plugin-dir", 0, 0, G_OPTION_ARG_FILENAME, &plugin_dir,
+                                     "folder of the plugins, instead of " MRG_PLUGIN_DIR,
+                                     "DIR"},
+                                    {0}};
     int code = mrg_verb_parse(tool, &argc, &argv, entries, 0);
     if (code)
         return code;
@@ -117,8 +118,10 @@ mrg_verb_conf_man(MrgTool *tool, int argc, char **argv)
         tool, argc, argv,
         ".TH MERGANSER.CONF 5 \"\" \"merganser " PACKAGE_VERSION "\" \"File formats\"\n"
         ".SH NAME\nmerganser.conf \\- configuration of the mail merge milter\n"
-        ".SH DESCRIPTION\nSections in brackets, then settings as \\fIkey = value\\fR. A line that "
-        "begins with # is a comment. An unknown section or setting, and one given twice, is an "
+        ".SH DESCRIPTION\nSections in brackets, then settings as \\fIkey = value\\fR. A "
+        "line that "
+        "begins with # is a comment. An unknown section or setting, and one given twice, "
+        "is an "
         "error: the daemon does not start, and a reload keeps what was. Sizes take K or M, "
         "durations s, m, h, d or w.\n.SH SETTINGS\n",
         man_setting);

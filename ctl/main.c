@@ -73,14 +73,16 @@ int
 mrg_verb_help(MrgTool *tool G_GNUC_UNUSED, int argc G_GNUC_UNUSED,
               char **argv G_GNUC_UNUSED)
 {
-    g_print("usage: merganser [-c FILE] VERB [OPTION...] [ARGUMENT...]\n\nMail merge at the "
-            "MTA. Verbs:\n\n");
+    g_print(
+        "usage: merganser [-c FILE] VERB [OPTION...] [ARGUMENT...]\n\nMail merge at the "
+        "MTA. Verbs:\n\n");
     for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++)
         g_print("  %-15s %s\n", verbs[i].name, verbs[i].help);
-    g_print("\n  -c FILE         read FILE instead of " MRG_SYSCONF_DIR "/merganser.conf\n"
-            "  --version       print the version\n\n'merganser VERB --help' tells more of one. "
-            "Exit codes are those of sysexits(3): 0 done,\n64 wrong usage, 65 bad input, 69 "
-            "store away, 75 try later, 78 bad configuration.\n");
+    g_print(
+        "\n  -c FILE         read FILE instead of " MRG_SYSCONF_DIR "/merganser.conf\n"
+        "  --version       print the version\n\n'merganser VERB --help' tells more of one. "
+        "Exit codes are those of sysexits(3): 0 done,\n64 wrong usage, 65 bad input, 69 "
+        "store away, 75 try later, 78 bad configuration.\n");
     return EX_OK;
 }
 

@@ -27,7 +27,9 @@ read_quoted(MrgPeopleFile *people, GString *cell)
             if (c != '"') {
                 if (c == '\r')
                     c = getc(people->file);
-                return c == ',' ? CELL_MORE : c == '\n' || c == EOF ? CELL_LAST : CELL_BROKEN;
+                return c == ','                ? CELL_MORE
+                       : c == '\n' || c == EOF ? CELL_LAST
+                                               : CELL_BROKEN;
             }
         }
         g_string_append_c(cell, (char) c);
@@ -76,7 +78,7 @@ read_row(MrgPeopleFile *people, GError **error)
             !g_utf8_validate(cell->str, (gssize) cell->len, NULL)) {
             people->line = line;
             mrg_people_fail(people, error, "%s",
-                            end == CELL_BROKEN           ? "broken quoting"
+                            end == CELL_BROKEN          ? "broken quoting"
                             : cells->len >= COLUMNS_MAX ? "over 1000 columns"
                                                         : "not valid UTF-8");
             return NULL;
@@ -161,7 +163,8 @@ add_cell(MrgPeopleFile *people, const char *name, const char *text, GError **err
         return mrg_people_add_consent(people, name + strlen(CONSENT_PREFIX), *text == 't',
                                       error);
     }
-    MrgField value = {guess_type(text), mrg_arena_strdup(people->arena, text), strlen(text)};
+    MrgField value = {guess_type(text), mrg_arena_strdup(people->arena, text),
+                      strlen(text)};
     return mrg_people_add_field(people, name, value, error);
 }
 
@@ -173,7 +176,8 @@ mrg_csv_next(MrgPeopleFile *people, GError **error)
         return FALSE;
     guint n = g_strv_length(people->columns);
     if (cells->len != n)
-        return mrg_people_fail(people, error, "%u cells where the head has %u", cells->len, n);
+        return mrg_people_fail(people, error, "%u cells where the head has %u", cells->len,
+                               n);
     for (guint i = 0; i < n; i++)
         if (!add_cell(people, people->columns[i], g_ptr_array_index(cells, i), error))
             return FALSE;

@@ -42,8 +42,8 @@ gboolean mrg_csv_open(MrgPeopleFile *people, GError **error);
 gboolean mrg_csv_next(MrgPeopleFile *people, GError **error);
 
 /* FALSE, and the error at the row's line. */
-gboolean mrg_people_fail(const MrgPeopleFile *people, GError **error, const char *format, ...)
-    G_GNUC_PRINTF(3, 4);
+gboolean mrg_people_fail(const MrgPeopleFile *people, GError **error, const char *format,
+                         ...) G_GNUC_PRINTF(3, 4);
 gboolean mrg_people_add_field(MrgPeopleFile *people, const char *name, MrgField value,
                               GError **error);
 gboolean mrg_people_add_consent(MrgPeopleFile *people, const char *purpose,

@@ -40,7 +40,8 @@ add_consents(MrgPeopleFile *people, json_t *consents, GError **error)
     json_t *is_granted;
     if (!json_is_object(consents))
         return mrg_people_fail(people, error, "\"consent\" must be an object");
-    json_object_foreach (consents, purpose, is_granted) {
+    json_object_foreach(consents, purpose, is_granted)
+    {
         if (!json_is_boolean(is_granted))
             return mrg_people_fail(people, error, "a consent must be true or false");
         if (!mrg_people_add_consent(people, purpose, json_is_true(is_granted), error))
@@ -72,9 +73,8 @@ add_row(MrgPeopleFile *people, json_t *row, GError **error)
     json_t *value;
     if (!json_is_object(row))
         return mrg_people_fail(people, error, "a row must be a JSON object");
-    json_object_foreach (row, name, value)
-        if (!add_member(people, name, value, error))
-            return FALSE;
+    json_object_foreach(row, name,
+                        value) if (!add_member(people, name, value, error)) return FALSE;
     return TRUE;
 }
 
@@ -102,7 +102,8 @@ mrg_jsonl_next(MrgPeopleFile *people, GError **error)
     json_error_t problem;
     json_t *row = json_loadb(line, (size_t) length, JSON_REJECT_DUPLICATES, &problem);
     if (!row)
-        return mrg_people_fail(people, error, "not valid JSON at column %d", problem.column);
+        return mrg_people_fail(people, error, "not valid JSON at column %d",
+                               problem.column);
     gboolean is_added = add_row(people, row, error);
     json_decref(row);
     return is_added;

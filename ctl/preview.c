@@ -30,7 +30,8 @@ print_result(const MrgTool *tool, const MrgMerge *merge)
         mrg_print_json(json_pack(
             "{s:s,s:s,s:s?,s:s?,s:o}", "verdict", mrg_verdict_name(verdict), "reason",
             merge->reason, "stamps", merge->stamps, "message",
-            is_out ? mrg_arena_dup(merge->envelope->arena, message.data, message.length) : NULL,
+            is_out ? mrg_arena_dup(merge->envelope->arena, message.data, message.length)
+                   : NULL,
             "microseconds", steps_json(merge)));
         return EX_OK;
     }
@@ -78,8 +79,9 @@ mrg_verb_preview(MrgTool *tool, int argc, char **argv)
     if (!envelope)
         return mrg_verb_fail(error);
     if (!envelope->is_campaign) {
-        g_printerr("merganser: %s: no X-Campaign header: the milter would pass it untouched\n",
-                   argv[1]);
+        g_printerr(
+            "merganser: %s: no X-Campaign header: the milter would pass it untouched\n",
+            argv[1]);
         return EX_DATAERR;
     }
     MrgMerge merge;

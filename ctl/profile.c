@@ -53,13 +53,15 @@ declared_name(const MrgSchema *schema, const char *name)
 }
 
 gboolean
-mrg_people_add_field(MrgPeopleFile *people, const char *name, MrgField value, GError **error)
+mrg_people_add_field(MrgPeopleFile *people, const char *name, MrgField value,
+                     GError **error)
 {
     MrgProfileField field = {
         mrg_arena_strdup(people->arena, declared_name(people->schema, name)), value};
     if (!mrg_field_is_name(field.name))
-        return mrg_people_fail(people, error, "'%.64s' cannot be a field name: a letter or _, "
-                                              "then at most 63 letters, digits or _",
+        return mrg_people_fail(people, error,
+                               "'%.64s' cannot be a field name: a letter or _, "
+                               "then at most 63 letters, digits or _",
                                name);
     g_array_append_val(people->fields, field);
     return TRUE;
@@ -69,12 +71,13 @@ gboolean
 mrg_people_add_consent(MrgPeopleFile *people, const char *purpose, gboolean is_granted,
                        GError **error)
 {
-    static const char *const purposes[] = {"receive", "track_open", "track_click", "profile",
-                                           "predict", NULL};
+    static const char *const purposes[] = {"receive", "track_open", "track_click",
+                                           "profile", "predict",    NULL};
     if (!g_strv_contains(purposes, purpose) && !g_str_has_prefix(purpose, "receive:"))
-        return mrg_people_fail(people, error,
-                               "unknown purpose of a consent; there are receive, track_open, "
-                               "track_click, profile and predict");
+        return mrg_people_fail(
+            people, error,
+            "unknown purpose of a consent; there are receive, track_open, "
+            "track_click, profile and predict");
     MrgConsent consent = {mrg_arena_strdup(people->arena, purpose),
                           is_granted ? MRG_CONSENT_GRANTED : MRG_CONSENT_DENIED,
                           people->now_us, people->source};
@@ -88,8 +91,9 @@ mrg_people_add_suppression(MrgPeopleFile *people, const char *reason, GError **e
     static const char *const reasons[] = {"unsubscribed", "complained", "bounced", "manual",
                                           NULL};
     if (!g_strv_contains(reasons, reason))
-        return mrg_people_fail(people, error, "\"suppressed\" must be unsubscribed, "
-                                              "complained, bounced or manual");
+        return mrg_people_fail(people, error,
+                               "\"suppressed\" must be unsubscribed, "
+                               "complained, bounced or manual");
     MrgSuppression suppression = {"all", mrg_arena_strdup(people->arena, reason),
                                   people->now_us, 0};
     g_array_append_val(people->suppressions, suppression);
@@ -196,8 +200,7 @@ run_import(const MrgTool *tool, const MrgPeople *people, FILE *stream, const cha
         import.next = mrg_csv_next;
         is_done = mrg_csv_open(&import.file, &error);
     }
-    is_done = is_done &&
-              mrg_store_import(people->store, next_profile, &import, &n, &error);
+    is_done = is_done && mrg_store_import(people->store, next_profile, &import, &n, &error);
     if (import.is_terminal && import.n_read >= PROGRESS_EVERY)
         g_printerr("\n");
     import_clear(&import);

@@ -66,7 +66,8 @@ print_rendered(const MrgTool *tool, const MrgProgram *program, const MrgValue *d
     if (!render(program, data, arena, &out, &error))
         return mrg_verb_fail(error);
     if (tool->is_json)
-        mrg_print_json(json_pack("{s:s%}", "output", out.length ? out.data : "", out.length));
+        mrg_print_json(
+            json_pack("{s:s%}", "output", out.length ? out.data : "", out.length));
     else
         fwrite(out.data, 1, out.length, stdout);
     return EX_OK;
@@ -87,7 +88,8 @@ run(const MrgTool *tool, const Request *request, const char *path)
         return mrg_verb_usage("--escape takes html, text or header");
     const MrgSchema *schema =
         mrg_schema_load(request->schema ? request->schema : "", arena, &error);
-    if (!schema || !mrg_read_file(path, TEMPLATE_BYTES_MAX, &text, &template.length, &error))
+    if (!schema ||
+        !mrg_read_file(path, TEMPLATE_BYTES_MAX, &text, &template.length, &error))
         return mrg_verb_fail(error);
     template.text = text;
     g_autoptr(MrgProgram) program =

@@ -24,7 +24,7 @@ typedef int (*MrgVerbRun)(MrgTool *tool, int argc, char **argv);
 #define VERB(name, run, arguments, help) int run(MrgTool *tool, int argc, char **argv);
 #include "ctl/verbs.def"
 
-/* Parses a verb's options, --json among them, and checks how many arguments remain.  entries
+/* Parses a verb's options, --json among them, and checks how many arguments remain. entries
  * may be NULL.  EX_OK, or the exit code after the message was printed. */
 int mrg_verb_parse(MrgTool *tool, int *argc, char ***argv, const GOptionEntry *entries,
                    int n_arguments);

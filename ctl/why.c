@@ -37,7 +37,8 @@ mrg_verb_why(MrgTool *tool, int argc, char **argv)
     g_autofree char *campaign = NULL;
     int limit = EVENTS_DEFAULT;
     const GOptionEntry entries[] = {
-        {"campaign", 0, 0, G_OPTION_ARG_STRING, &campaign, "copies of this campaign only", "ID"},
+        {"campaign", 0, 0, G_OPTION_ARG_STRING, &campaign, "copies of this campaign only",
+         "ID"},
         {"limit", 'n', 0, G_OPTION_ARG_INT, &limit, "the newest N copies (20)", "N"},
         {0}};
     g_auto(MrgPeople) people = {0};
@@ -53,7 +54,8 @@ mrg_verb_why(MrgTool *tool, int argc, char **argv)
         return code;
     Listing listing = {tool->is_json ? json_array() : NULL, campaign, 0};
     g_autoptr(GError) error = NULL;
-    if (!mrg_store_events(people.store, &person.key, (gsize) limit, visit, &listing, &error)) {
+    if (!mrg_store_events(people.store, &person.key, (gsize) limit, visit, &listing,
+                          &error)) {
         json_decref(listing.json);
         return mrg_verb_fail(error);
     }

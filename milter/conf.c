@@ -35,14 +35,19 @@ typedef struct CapSettings {
 } CapSettings;
 
 static const Info settings[] = {
-#define SETTING(section, key, kind, fallback, choices, help)                             \
-    {#section, #key, KIND_##kind, fallback, choices, help,                               \
+#define SETTING(section, key, kind, fallback, choices, help) \
+    {#section,                                               \
+     #key,                                                   \
+     KIND_##kind,                                            \
+     fallback,                                               \
+     choices,                                                \
+     help,                                                   \
      G_STRUCT_OFFSET(MrgConf, section##_##key)},
 #include "conf/settings.def"
 };
 
 static const Info cap_settings[] = {
-#define CAP_SETTING(key, kind, fallback, choices, help)                                  \
+#define CAP_SETTING(key, kind, fallback, choices, help) \
     {"cap", #key, KIND_##kind, fallback, choices, help, G_STRUCT_OFFSET(CapSettings, key)},
 #include "conf/settings.def"
 };
@@ -154,7 +159,8 @@ store_value(const Info *info, const char *text, gpointer base, MrgArena *arena)
         if (!parse_unsigned(text, info->kind == KIND_MODE ? 8 : 10,
                             info->kind == KIND_MODE ? 0777 : G_MAXINT32, &n, &end) ||
             *end)
-            return info->kind == KIND_MODE ? "an octal mode such as 0660" : "a whole number";
+            return info->kind == KIND_MODE ? "an octal mode such as 0660"
+                                           : "a whole number";
         *(guint *) place = (guint) n;
         return NULL;
     case KIND_BYTES:
@@ -262,7 +268,8 @@ read_cap(MrgConf *conf, const MrgIni *ini, guint at, MrgCap *cap, GError **error
 }
 
 static gboolean
-read_plugin(MrgConf *conf, const MrgIni *ini, guint at, MrgPluginConf *plugin, GError **error)
+read_plugin(MrgConf *conf, const MrgIni *ini, guint at, MrgPluginConf *plugin,
+            GError **error)
 {
     const MrgIniEntry *head = &g_array_index(ini->entries, MrgIniEntry, at);
     guint end = section_end(ini, at);
@@ -413,6 +420,6 @@ mrg_conf_describe(MrgConfVisit visit, gpointer context)
           "A frequency cap over all senders; any number of such sections, all must pass.",
           context);
     for (gsize i = 0; i < G_N_ELEMENTS(cap_settings); i++)
-        visit("cap NAME", cap_settings[i].key, cap_settings[i].fallback, cap_settings[i].help,
-              context);
+        visit("cap NAME", cap_settings[i].key, cap_settings[i].fallback,
+              cap_settings[i].help, context);
 }

@@ -3,4 +3,4 @@
 
 #include "milter/error.h"
 
-G_DEFINE_QUARK(merganser-error, mrg_error)
+G_DEFINE_QUARK(merganser - error, mrg_error)

@@ -130,13 +130,15 @@ mrg_ini_load(const char *path, GError **error)
         return NULL;
     }
     if (!S_ISREG(info.st_mode) || info.st_size > FILE_BYTES_MAX) {
-        g_set_error(error, MRG_ERROR, MRG_ERROR_CONFIG, "%s:1:1: not a file under 1 MiB", path);
+        g_set_error(error, MRG_ERROR, MRG_ERROR_CONFIG, "%s:1:1: not a file under 1 MiB",
+                    path);
         return NULL;
     }
     g_autofree char *text = NULL;
     g_autoptr(GError) problem = NULL;
     if (!g_file_get_contents(path, &text, NULL, &problem)) {
-        g_set_error(error, MRG_ERROR, MRG_ERROR_CONFIG, "%s:1:1: %s", path, problem->message);
+        g_set_error(error, MRG_ERROR, MRG_ERROR_CONFIG, "%s:1:1: %s", path,
+                    problem->message);
         return NULL;
     }
     return mrg_ini_parse(path, text, error);

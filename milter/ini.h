@@ -34,8 +34,8 @@ MrgIni *mrg_ini_parse(const char *path, const char *text, GError **error);
 void mrg_ini_free(MrgIni *ini);
 
 /* Sets MRG_ERROR_CONFIG "FILE:LINE:1: ..." and returns FALSE. */
-gboolean mrg_ini_fail(const MrgIni *ini, guint line, GError **error, const char *format, ...)
-    G_GNUC_PRINTF(4, 5);
+gboolean mrg_ini_fail(const MrgIni *ini, guint line, GError **error, const char *format,
+                      ...) G_GNUC_PRINTF(4, 5);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MrgIni, mrg_ini_free)
 

@@ -9,8 +9,7 @@
 
 #define DEPTH_MAX 64
 
-static gboolean
-convert(MrgValue *value, json_t *json, MrgArena *arena, int depth);
+static gboolean convert(MrgValue *value, json_t *json, MrgArena *arena, int depth);
 
 static gboolean
 convert_list(MrgValue *value, json_t *json, MrgArena *arena, int depth)
@@ -31,7 +30,8 @@ convert_object(MrgValue *value, json_t *json, MrgArena *arena, int depth)
     gsize n = 0;
     const char *name;
     json_t *member;
-    json_object_foreach (json, name, member) {
+    json_object_foreach(json, name, member)
+    {
         gsize length = strlen(name);
         members[n].name = mrg_arena_dup(arena, name, length);
         members[n].name_length = (guint32) length;
@@ -55,7 +55,8 @@ convert(MrgValue *value, json_t *json, MrgArena *arena, int depth)
         return convert_list(value, json, arena, depth + 1);
     case JSON_STRING: {
         gsize length = json_string_length(json);
-        *value = mrg_value_string(mrg_arena_dup(arena, json_string_value(json), length), length);
+        *value =
+            mrg_value_string(mrg_arena_dup(arena, json_string_value(json), length), length);
         return TRUE;
     }
     case JSON_INTEGER: {
@@ -80,14 +81,16 @@ convert(MrgValue *value, json_t *json, MrgArena *arena, int depth)
 }
 
 gboolean
-mrg_json_read(MrgValue *value, const char *text, gsize length, MrgArena *arena, GError **error)
+mrg_json_read(MrgValue *value, const char *text, gsize length, MrgArena *arena,
+              GError **error)
 {
     json_error_t problem;
-    json_t *json = json_loadb(text, length, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &problem);
+    json_t *json =
+        json_loadb(text, length, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &problem);
     if (!json) {
         /* jansson's own text quotes what it read, and that may be personal. */
-        g_set_error(error, MRG_ERROR, MRG_ERROR_CONTROL, "%d:%d: not valid JSON", problem.line,
-                    problem.column);
+        g_set_error(error, MRG_ERROR, MRG_ERROR_CONTROL, "%d:%d: not valid JSON",
+                    problem.line, problem.column);
         return FALSE;
     }
     gboolean is_done = convert(value, json, arena, 0);

@@ -102,8 +102,9 @@ main(int argc, char **argv)
     mrg_clock_init();
     mrg_mime_init();
     g_option_context_add_main_entries(options, entries, NULL);
-    g_option_context_set_summary(options, "Runs in the foreground until SIGTERM; SIGUSR1 reads "
-                                          "the configuration again.");
+    g_option_context_set_summary(options,
+                                 "Runs in the foreground until SIGTERM; SIGUSR1 reads "
+                                 "the configuration again.");
     if (!g_option_context_parse(options, &argc, &argv, &error))
         return fail(EX_USAGE, error);
     if (is_version) {

@@ -19,8 +19,8 @@
 
 /* Contents in flight at once: far more than an MTA's process limit. */
 #define PLANS_KEPT 256
-/* Others that change a person's state between our load and commit; each try makes one of them
- * succeed, so this many losses in a row mean something is broken. */
+/* Others that change a person's state between our load and commit; each try makes one of
+ * them succeed, so this many losses in a row mean something is broken. */
 #define COMMIT_TRIES 64
 
 struct MrgPipeline {
@@ -47,8 +47,9 @@ refuse_defect(const MrgEnvelope *envelope, GError **error)
         [MRG_DEFECT_HEADER_BYTES] = {MRG_ERROR_DEFECT, "the header fields are too long"},
         [MRG_DEFECT_BODY_BYTES] = {MRG_ERROR_DEFECT, "the body is too long"},
         [MRG_DEFECT_NUL] = {MRG_ERROR_STRUCTURE, "the message contains a NUL byte"},
-        [MRG_DEFECT_BARE_CR] = {MRG_ERROR_STRUCTURE,
-                                "the message contains a carriage return without a line feed"},
+        [MRG_DEFECT_BARE_CR] =
+            {MRG_ERROR_STRUCTURE,
+             "the message contains a carriage return without a line feed"},
         [MRG_DEFECT_RECIPIENTS] = {MRG_ERROR_DEFECT, "too many recipients"},
     };
     if (envelope->defect == MRG_DEFECT_NONE)
@@ -65,12 +66,14 @@ refuse_stray_markers(const MrgEnvelope *envelope, GError **error)
     for (guint i = 0; i < envelope->headers->len; i++) {
         const MrgHeader *header = &g_array_index(envelope->headers, MrgHeader, i);
         if (mrg_header_is_control(header->name) ||
-            g_ascii_strcasecmp(header->name, "Subject") == 0 || !strstr(header->value, "{{"))
+            g_ascii_strcasecmp(header->name, "Subject") == 0 ||
+            !strstr(header->value, "{{"))
             continue;
-        g_set_error(error, MRG_RENDER_ERROR, MRG_RENDER_ERROR_MARKER,
-                    "header %.64s:1:1: a template marker, but of the headers only the Subject "
-                    "is rendered",
-                    header->name);
+        g_set_error(
+            error, MRG_RENDER_ERROR, MRG_RENDER_ERROR_MARKER,
+            "header %.64s:1:1: a template marker, but of the headers only the Subject "
+            "is rendered",
+            header->name);
         return FALSE;
     }
     return TRUE;
@@ -86,10 +89,11 @@ step_campaign(MrgMerge *merge, GError **error)
         !refuse_stray_markers(envelope, error))
         return FALSE;
     if (merge->mode != MRG_MODE_CHECK && envelope->recipients->len != 1) {
-        g_set_error(error, MRG_ERROR, MRG_ERROR_RECIPIENTS,
-                    "a campaign message must reach the merge with one recipient, not %u: send "
-                    "it once per recipient, or set up the split shape",
-                    envelope->recipients->len);
+        g_set_error(
+            error, MRG_ERROR, MRG_ERROR_RECIPIENTS,
+            "a campaign message must reach the merge with one recipient, not %u: send "
+            "it once per recipient, or set up the split shape",
+            envelope->recipients->len);
         return FALSE;
     }
     return TRUE;
@@ -159,8 +163,7 @@ number_campaign(MrgMerge *merge, GError **error)
 {
     const MrgStore *store = merge->pipeline->store;
     guint32 number;
-    if (merge->mode == MRG_MODE_PREVIEW ||
-        g_atomic_int_get(&merge->plan->campaign_number))
+    if (merge->mode == MRG_MODE_PREVIEW || g_atomic_int_get(&merge->plan->campaign_number))
         return TRUE;
     start_deadline(merge);
     if (!mrg_store_campaign_number(store, merge->campaign.id, &number, merge->deadline_us,
@@ -203,9 +206,10 @@ load_state(MrgMerge *merge, GError **error)
     MrgArena *arena = merge->envelope->arena;
     merge->state = (MrgState){0};
     start_deadline(merge);
-    merge->has_state = mrg_store_load(merge->pipeline->store, &merge->person.key, &merge->key,
-                                      &merge->state, arena, merge->deadline_us, error) &&
-                       mrg_state_read(&merge->view, &merge->state, arena, error);
+    merge->has_state =
+        mrg_store_load(merge->pipeline->store, &merge->person.key, &merge->key,
+                       &merge->state, arena, merge->deadline_us, error) &&
+        mrg_state_read(&merge->view, &merge->state, arena, error);
     return merge->has_state;
 }
 
@@ -253,9 +257,8 @@ step_policy(MrgMerge *merge, GError **error)
 static gboolean
 run_template(MrgMerge *merge, gsize index, gsize *start, GError **error)
 {
-    const MrgRenderInput input = {.slots = merge->slots,
-                                  .now_us = merge->now_us,
-                                  .arena = merge->envelope->arena};
+    const MrgRenderInput input = {
+        .slots = merge->slots, .now_us = merge->now_us, .arena = merge->envelope->arena};
     *start = merge->texts.length;
     return mrg_program_run(merge->plan->program, index, &input, &merge->texts, error);
 }
@@ -286,7 +289,8 @@ step_render(MrgMerge *merge, GError **error)
             *rendered = (MrgRendered){TRUE, merge->texts.data + starts[i],
                                       starts[i + 1] - starts[i]};
         else if (!is_subject)
-            *rendered = (MrgRendered){FALSE, plan->parts[part].text, plan->parts[part].length};
+            *rendered =
+                (MrgRendered){FALSE, plan->parts[part].text, plan->parts[part].length};
     }
     return TRUE;
 }
@@ -355,9 +359,11 @@ commit_once(MrgMerge *merge, gboolean is_final, GError **error)
         .is_final = is_final,
     };
     if (is_final && is_going_out(merge)) {
-        const MrgSend send = {merge->now_us, merge->campaign.class_name, merge->campaign.id};
-        outcome.history = mrg_history_append(&merge->view, &send, pipeline->horizon_us,
-                                             merge->envelope->arena, &outcome.history_length);
+        const MrgSend send = {merge->now_us, merge->campaign.class_name,
+                              merge->campaign.id};
+        outcome.history =
+            mrg_history_append(&merge->view, &send, pipeline->horizon_us,
+                               merge->envelope->arena, &outcome.history_length);
     }
     start_deadline(merge);
     return mrg_store_commit(pipeline->store, &outcome, merge->deadline_us, error);

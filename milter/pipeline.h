@@ -7,8 +7,8 @@
  *
  * OWNERSHIP  a pipeline is reference-counted; a merge borrows pipeline and envelope.
  * THREADS    a pipeline serves any number of threads, a merge one.
- * ERRORS     mrg_pipeline_new(): MRG_ERROR_CONFIG and the store's.  A merge has no error: every
- *            failure becomes a verdict (verdict/disposition.h).
+ * ERRORS     mrg_pipeline_new(): MRG_ERROR_CONFIG and the store's.  A merge has no error:
+ * every failure becomes a verdict (verdict/disposition.h).
  */
 #ifndef MRG_PIPELINE_H
 #define MRG_PIPELINE_H
@@ -75,7 +75,8 @@ void mrg_merge_init(MrgMerge *merge, MrgPipeline *pipeline, MrgEnvelope *envelop
                     MrgMode mode, gint64 now_us);
 void mrg_merge_clear(MrgMerge *merge);
 
-/* Takes the message to its verdict: disposition, reason, reply and, for deliver and hold, copy. */
+/* Takes the message to its verdict: disposition, reason, reply and, for deliver and hold,
+ * copy. */
 void mrg_merge_run(MrgMerge *merge);
 
 /* Name of the i-th step, or NULL behind the last. */

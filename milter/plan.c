@@ -129,8 +129,8 @@ compile(MrgPlan *plan, const MrgCampaign *campaign, const MrgSchema *schema, GEr
     g_autofree MrgTemplate *templates = g_new0(MrgTemplate, plan->n_parts + 1);
     gsize n = 0;
     if (subject)
-        templates[n++] = (MrgTemplate){"subject", subject, strlen(subject), dialect,
-                                       MRG_ESCAPE_HEADER};
+        templates[n++] =
+            (MrgTemplate){"subject", subject, strlen(subject), dialect, MRG_ESCAPE_HEADER};
     for (gsize i = 0; i < plan->n_parts; i++) {
         const MrgPart *part = &plan->parts[i];
         templates[n++] = (MrgTemplate){part->name, part->text, part->length, dialect,
@@ -150,7 +150,8 @@ list_names(MrgPlan *plan, const MrgSchema *schema, GError **error)
         if (declared && declared->is_sensitive) {
             g_set_error(error, MRG_ERROR, MRG_ERROR_FIELD,
                         "%s:%u:%u: field '%s' is marked sensitive: no template may read it",
-                        fields[i].template, fields[i].line, fields[i].column, fields[i].name);
+                        fields[i].template, fields[i].line, fields[i].column,
+                        fields[i].name);
             return FALSE;
         }
         plan->names[i] = fields[i].name;

@@ -24,8 +24,8 @@ read_type(MrgSchemaField *field, const char *text)
 }
 
 static gboolean
-read_key(MrgSchemaField *field, const MrgIni *ini, const MrgIniEntry *entry, MrgArena *arena,
-         GError **error)
+read_key(MrgSchemaField *field, const MrgIni *ini, const MrgIniEntry *entry,
+         MrgArena *arena, GError **error)
 {
     if (g_str_equal(entry->key, "type")) {
         if (!read_type(field, entry->value))
@@ -52,9 +52,10 @@ read_entry(MrgSchema *schema, MrgSchemaField *fields, const MrgIni *ini,
     if (!g_str_equal(entry->section, "field"))
         return mrg_ini_fail(ini, entry->line, error, "expected a section [field NAME]");
     if (!mrg_field_is_name(entry->name))
-        return mrg_ini_fail(ini, entry->line, error,
-                            "a field name is a letter or _, then at most 63 letters, digits "
-                            "or _");
+        return mrg_ini_fail(
+            ini, entry->line, error,
+            "a field name is a letter or _, then at most 63 letters, digits "
+            "or _");
     fields[schema->n_fields++].purpose = "";
     return TRUE;
 }

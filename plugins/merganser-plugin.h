@@ -242,7 +242,7 @@ typedef struct MrgPlugin {
 } MrgPlugin;
 
 /* NULL when the plugin cannot work with this host.  Exported. */
-const MrgPlugin *mrg_plugin_entry(const MrgHost *host);
+__attribute__((visibility("default"))) const MrgPlugin *mrg_plugin_entry(const MrgHost *host);
 
 /* ---- errors ----------------------------------------------------------- */
 

@@ -164,8 +164,9 @@ on_recipient(SMFICTX *ctx, char **arguments)
      * to split right here.  Never for sendmail(1): Postfix would try for ever. */
     if (envelope->recipients->len > 0 && connection->daemon_role == MRG_ROLE_MERGE &&
         arguments[0][0] == '<') {
-        set_reply(ctx, "452", "4.5.3", "one recipient per message here; send the next one in "
-                                       "another transaction");
+        set_reply(ctx, "452", "4.5.3",
+                  "one recipient per message here; send the next one in "
+                  "another transaction");
         return SMFIS_TEMPFAIL;
     }
     g_autofree char *address = bare_address(arguments[0]);
@@ -235,14 +236,16 @@ static gboolean
 fail_socket(const MrgIntakeSocket *where, GError **error)
 {
     g_set_error(error, MRG_ERROR, MRG_ERROR_CONFIG, "socket '%s' cannot be opened: %s",
-                where->address, errno ? g_strerror(errno) : "not unix:/PATH or inet:PORT@HOST");
+                where->address,
+                errno ? g_strerror(errno) : "not unix:/PATH or inet:PORT@HOST");
     return FALSE;
 }
 
 static gboolean
 open_socket(const MrgIntakeSocket *where, GError **error)
 {
-    const char *path = g_str_has_prefix(where->address, "unix:") ? where->address + 5 : NULL;
+    const char *path =
+        g_str_has_prefix(where->address, "unix:") ? where->address + 5 : NULL;
     errno = 0;
     /* Born closed to others; opened below for the group alone. */
     mode_t before = umask(0177);
@@ -266,7 +269,8 @@ open_socket(const MrgIntakeSocket *where, GError **error)
 }
 
 gboolean
-mrg_intake_open(const MrgIntakeSocket *where, const MrgIntakeHandler *handler, GError **error)
+mrg_intake_open(const MrgIntakeSocket *where, const MrgIntakeHandler *handler,
+                GError **error)
 {
     static const struct smfiDesc filter = {
         .xxfi_name = (char *) "merganser",

@@ -31,8 +31,8 @@ typedef struct MrgIntakeHandler {
 } MrgIntakeHandler;
 
 typedef struct MrgIntakeSocket {
-    const char *address;  /* unix:/PATH or inet:PORT@HOST */
-    const char *group;    /* "" leaves it */
+    const char *address; /* unix:/PATH or inet:PORT@HOST */
+    const char *group;   /* "" leaves it */
     guint mode;
 } MrgIntakeSocket;
 

@@ -2,8 +2,8 @@
 /*
  * mta: what may be asked of the MTA at the end of a message.
  *
- * A table of functions, so that the verdict can be applied to the real MTA (callbacks.c), to
- * nothing, or to a test's fake one.
+ * A table of functions, so that the verdict can be applied to the real MTA (callbacks.c),
+ * to nothing, or to a test's fake one.
  *
  * OWNERSHIP  arguments are borrowed for the call.
  * ERRORS     FALSE: the MTA is gone or refused; the answer must then be TEMPFAIL, and the

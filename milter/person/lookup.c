@@ -35,7 +35,8 @@ to_value(MrgValue *value, const MrgField *field, const char *name, MrgArena *are
         *value = mrg_value_null();
         return TRUE;
     case MRG_FIELD_BOOLEAN:
-        *value = mrg_value_boolean(field->length == 4 && memcmp(field->text, "true", 4) == 0);
+        *value =
+            mrg_value_boolean(field->length == 4 && memcmp(field->text, "true", 4) == 0);
         return TRUE;
     case MRG_FIELD_NUMBER:
         *value = mrg_value_number_text(field->text, field->length, arena);

@@ -23,12 +23,13 @@ typedef struct MrgPerson {
     gboolean has_profile;
 } MrgPerson;
 
-gboolean mrg_person_identify(MrgPerson *person, const MrgKeyring *keyring, const char *address,
-                             MrgArena *arena, GError **error);
+gboolean mrg_person_identify(MrgPerson *person, const MrgKeyring *keyring,
+                             const char *address, MrgArena *arena, GError **error);
 
 /* slots gets a value for each of the names. */
-gboolean mrg_person_fetch(MrgPerson *person, const MrgStore *store, const char *const *names,
-                          gsize n_names, const MrgValue *data, MrgValue *slots,
-                          MrgArena *arena, gint64 deadline_us, GError **error);
+gboolean mrg_person_fetch(MrgPerson *person, const MrgStore *store,
+                          const char *const *names, gsize n_names, const MrgValue *data,
+                          MrgValue *slots, MrgArena *arena, gint64 deadline_us,
+                          GError **error);
 
 #endif

@@ -38,7 +38,8 @@ mrg_apply(const MrgMta *mta, const MrgDisposition *disposition, const char *text
     case MRG_VERDICT_REJECT:
     case MRG_VERDICT_DEFER:
         /* Without a text of ours the MTA has one of its own: not worth a failure. */
-        (void) mta->api->set_reply(mta->context, disposition->code, disposition->enhanced, text);
+        (void) mta->api->set_reply(mta->context, disposition->code, disposition->enhanced,
+                                   text);
         break;
     case MRG_VERDICT_DROP:
         break;

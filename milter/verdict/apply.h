@@ -2,8 +2,8 @@
 /*
  * apply: tells the MTA the verdict: edits, hold or reply, then the answer.
  *
- * ERRORS     when the MTA takes an edit no more, the answer is TEMPFAIL: it then forgets the
- *            ones it has, and the message comes again and gets the recorded outcome.
+ * ERRORS     when the MTA takes an edit no more, the answer is TEMPFAIL: it then forgets
+ * the ones it has, and the message comes again and gets the recorded outcome.
  */
 #ifndef MRG_APPLY_H
 #define MRG_APPLY_H

@@ -8,12 +8,18 @@
 #define TRY_AGAIN "the personal data for this message cannot be read now; try again later"
 #define BROKEN_SETUP "the mail merge is not set up for this message; ask the postmaster"
 
-#define REJECT(number, status, name)                                                     \
-    {MRG_VERDICT_REJECT, MRG_ANSWER_REJECT, number, status, name, FALSE, NULL}
-#define REJECT_PRIVATELY(number, status, name, said)                                     \
-    {MRG_VERDICT_REJECT, MRG_ANSWER_REJECT, number, status, name, TRUE, said}
-#define DEFER_PRIVATELY(status, name, said)                                              \
-    {MRG_VERDICT_DEFER, MRG_ANSWER_TEMPFAIL, "451", status, name, TRUE, said}
+#define REJECT(number, status, name)                                             \
+    {                                                                            \
+        MRG_VERDICT_REJECT, MRG_ANSWER_REJECT, number, status, name, FALSE, NULL \
+    }
+#define REJECT_PRIVATELY(number, status, name, said)                            \
+    {                                                                           \
+        MRG_VERDICT_REJECT, MRG_ANSWER_REJECT, number, status, name, TRUE, said \
+    }
+#define DEFER_PRIVATELY(status, name, said)                                     \
+    {                                                                           \
+        MRG_VERDICT_DEFER, MRG_ANSWER_TEMPFAIL, "451", status, name, TRUE, said \
+    }
 
 static const MrgDisposition render_dispositions[] = {
     [MRG_RENDER_ERROR_SYNTAX] = REJECT("550", "5.6.0", "template"),

@@ -29,13 +29,14 @@ item_new(const MrgRecord *record)
     GStringChunk *texts = g_string_chunk_new(128);
     item->texts = texts;
     item->event.person = record->person;
-    item->event.queue_id = g_string_chunk_insert(texts, record->queue_id ? record->queue_id : "");
-    item->event.event = (MrgEvent){.at_us = record->at_us,
-                                   .campaign = g_string_chunk_insert(texts, record->campaign),
-                                   .class_name =
-                                       g_string_chunk_insert(texts, record->class_name),
-                                   .verdict = record->verdict,
-                                   .reason = g_string_chunk_insert(texts, record->reason)};
+    item->event.queue_id =
+        g_string_chunk_insert(texts, record->queue_id ? record->queue_id : "");
+    item->event.event =
+        (MrgEvent){.at_us = record->at_us,
+                   .campaign = g_string_chunk_insert(texts, record->campaign),
+                   .class_name = g_string_chunk_insert(texts, record->class_name),
+                   .verdict = record->verdict,
+                   .reason = g_string_chunk_insert(texts, record->reason)};
     return item;
 }
 
@@ -56,7 +57,8 @@ write_batch(MrgOutbox *outbox, Item **items, gsize n)
         const MrgSink *sink = g_ptr_array_index(outbox->sinks, i);
         g_autoptr(GError) error = NULL;
         if (!sink->api->write(sink->instance, events, n, &error))
-            g_warning("%" G_GSIZE_FORMAT " events are lost to a sink: %s", n, error->message);
+            g_warning("%" G_GSIZE_FORMAT " events are lost to a sink: %s", n,
+                      error->message);
     }
 }
 

@@ -10,8 +10,8 @@
 #include "plugins/merganser-plugin.h"
 
 typedef struct MrgRecord {
-    const char *queue_id;  /* NULL where the MTA gave none */
-    const char *campaign;  /* NULL before the control headers are read */
+    const char *queue_id; /* NULL where the MTA gave none */
+    const char *campaign; /* NULL before the control headers are read */
     const char *class_name;
     const char *pseudonym; /* NULL before the recipient is known */
     MrgPersonKey person;   /* valid with pseudonym */

@@ -56,12 +56,22 @@ numbers_print_as_in_javascript(void)
         double number;
         const char *text;
     } cases[] = {
-        {0, "0"},           {-0.0, "0"},         {1, "1"},
-        {-1.5, "-1.5"},     {0.1, "0.1"},        {0.1 + 0.2, "0.30000000000000004"},
-        {1e21, "1e+21"},    {1e20, "100000000000000000000"},
-        {1e-6, "0.000001"}, {1e-7, "1e-7"},      {123456.789, "123456.789"},
-        {5e-324, "5e-324"}, {1.7976931348623157e308, "1.7976931348623157e+308"},
-        {NAN, "NaN"},       {-INFINITY, "-Infinity"}, {1.25e-9, "1.25e-9"},
+        {0, "0"},
+        {-0.0, "0"},
+        {1, "1"},
+        {-1.5, "-1.5"},
+        {0.1, "0.1"},
+        {0.1 + 0.2, "0.30000000000000004"},
+        {1e21, "1e+21"},
+        {1e20, "100000000000000000000"},
+        {1e-6, "0.000001"},
+        {1e-7, "1e-7"},
+        {123456.789, "123456.789"},
+        {5e-324, "5e-324"},
+        {1.7976931348623157e308, "1.7976931348623157e+308"},
+        {NAN, "NaN"},
+        {-INFINITY, "-Infinity"},
+        {1.25e-9, "1.25e-9"},
     };
     g_autoptr(MrgArena) arena = mrg_arena_new();
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -86,9 +96,10 @@ truth_is_that_of_handlebars(void)
     g_autoptr(MrgArena) arena = mrg_arena_new();
     MrgValue truths[] = {mrg_value_boolean(TRUE), mrg_value_cstring("0"),
                          mrg_value_number(-1, arena), mrg_value_object(NULL, 0)};
-    MrgValue lies[] = {MRG_VALUE_MISSING_INIT, mrg_value_null(), mrg_value_boolean(FALSE),
-                       mrg_value_cstring(""), mrg_value_number(0, arena),
-                       mrg_value_list(NULL, 0), mrg_value_number(NAN, arena)};
+    MrgValue lies[] = {MRG_VALUE_MISSING_INIT,      mrg_value_null(),
+                       mrg_value_boolean(FALSE),    mrg_value_cstring(""),
+                       mrg_value_number(0, arena),  mrg_value_list(NULL, 0),
+                       mrg_value_number(NAN, arena)};
     for (gsize i = 0; i < G_N_ELEMENTS(truths); i++)
         g_assert_true(mrg_value_is_true(&truths[i]));
     for (gsize i = 0; i < G_N_ELEMENTS(lies); i++)

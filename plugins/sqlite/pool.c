@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "plugins/sqlite/sqlite.h"
+
+#define PROGRESS_STEPS 4000   /* virtual machine steps between looks at the deadline */
+#define WAIT_FIRST_US 200     /* then twice as long each time, up to */
+#define WAIT_LONGEST_US 10000 /* this, because SQLite has no queue for its locks */
+
+static const char *const statements[MRG_SQL_N] = {
+    [MRG_SQL_BEGIN] = "BEGIN",
+    [MRG_SQL_BEGIN_IMMEDIATE] = "BEGIN IMMEDIATE",
+    [MRG_SQL_COMMIT] = "COMMIT",
+    [MRG_SQL_PROFILE] = "SELECT 1 FROM profile WHERE key = ?1",
+    [MRG_SQL_FIELD] = "SELECT type, value FROM field WHERE key = ?1 AND name = ?2",
+    [MRG_SQL_PERSON] = "SELECT version, history FROM person WHERE key = ?1",
+    [MRG_SQL_CONSENTS] = "SELECT purpose, source, state, at FROM consent WHERE key = ?1",
+    [MRG_SQL_SUPPRESSIONS] =
+        "SELECT scope, reason, at, until FROM suppression WHERE key = ?1",
+    [MRG_SQL_RECORDED] = "SELECT verdict, reason FROM event WHERE message = ?1",
+    [MRG_SQL_EVENTS] =
+        "SELECT at, campaign, class, verdict, reason FROM event WHERE key = ?1 "
+        "ORDER BY id DESC LIMIT ?2",
+    [MRG_SQL_CAMPAIGN] = "SELECT number FROM campaign WHERE name = ?1",
+    [MRG_SQL_ADD_CAMPAIGN] = "INSERT INTO campaign (name) VALUES (?1) "
+                             "ON CONFLICT (name) DO NOTHING",
+    [MRG_SQL_ADD_PERSON] = "INSERT INTO person (key, version, history) "
+                           "VALUES (?1, 1, coalesce(?2, '')) ON CONFLICT (key) DO NOTHING",
+    [MRG_SQL_RAISE_PERSON] =
+        "UPDATE person SET version = version + 1, "
+        "history = coalesce(?2, history) WHERE key = ?1 AND version = ?3",
+    [MRG_SQL_ADD_EVENT] =
+        "INSERT INTO event (at, key, campaign, class, verdict, reason, message) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [MRG_SQL_PUT_PROFILE] = "INSERT INTO profile (key, address) VALUES (?1, ?2) "
+                            "ON CONFLICT (key) DO UPDATE SET address = excluded.address",
+    [MRG_SQL_PUT_FIELD] =
+        "INSERT INTO field (key, name, type, value) VALUES (?1, ?2, ?3, ?4) "
+        "ON CONFLICT (key, name) DO UPDATE "
+        "SET type = excluded.type, value = excluded.value",
+    [MRG_SQL_DROP_FIELD] = "DELETE FROM field WHERE key = ?1 AND name = ?2",
+    [MRG_SQL_ADD_CONSENT] =
+        "INSERT OR IGNORE INTO consent_log (key, purpose, state, at, source) "
+        "SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM consent "
+        "WHERE key = ?1 AND purpose = ?2 AND state = ?3)",
+    [MRG_SQL_ADD_SUPPRESSION] =
+        "INSERT INTO suppression (key, scope, reason, at, until) "
+        "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (key, scope, reason) DO UPDATE "
+        "SET until = excluded.until "
+        "WHERE suppression.until != 0 AND (excluded.until = 0 OR "
+        "excluded.until > suppression.until)",
+};
+
+/* ---- errors ------------------------------------------------------------ */
+
+static MrgStoreError
+code_of(int rc)
+{
+    switch (rc & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_INTERRUPT:
+        return MRG_STORE_ERROR_TIMEOUT;
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+        return MRG_STORE_ERROR_CORRUPT;
+    case SQLITE_ERROR: /* a table or column that is not there */
+        return MRG_STORE_ERROR_SCHEMA;
+    default:
+        return MRG_STORE_ERROR_UNAVAILABLE;
+    }
+}
+
+/* sqlite3_errstr() and not sqlite3_errmsg(): the latter may quote what was read. */
+gboolean
+mrg_sqlite_fail(GError **error, int rc, const char *what)
+{
+    MrgStoreError code = code_of(rc);
+    g_set_error(error, MRG_STORE_ERROR, code, "%s: %s%s", what, sqlite3_errstr(rc),
+                code == MRG_STORE_ERROR_SCHEMA ? "; run merganser db init" : "");
+    return FALSE;
+}
+
+/* ---- a connection ------------------------------------------------------ */
+
+static int
+wait_for_lock(void *context, int n_tries)
+{
+    const MrgSqliteConnection *connection = context;
+    gint64 left_us = connection->deadline_us - g_get_monotonic_time();
+    if (left_us <= 0)
+        return 0;
+    gint64 wait_us = (gint64) WAIT_FIRST_US << MIN(n_tries, 8);
+    g_usleep((gulong) MIN(MIN(wait_us, WAIT_LONGEST_US), left_us));
+    return 1;
+}
+
+static int
+is_past_deadline(void *context)
+{
+    const MrgSqliteConnection *connection = context;
+    return g_get_monotonic_time() > connection->deadline_us;
+}
+
+void
+mrg_sqlite_disconnect(MrgSqliteConnection *connection)
+{
+    for (gsize i = 0; i < MRG_SQL_N; i++) {
+        sqlite3_finalize(connection->statements[i]);
+        connection->statements[i] = NULL;
+    }
+    sqlite3_close(connection->db);
+    connection->db = NULL;
+}
+
+/* trusted_schema is off because whoever may write the file must not get at functions. */
+static int
+set_up(const MrgSqlite *self, MrgSqliteConnection *connection)
+{
+    g_autofree char *pragmas = g_strdup_printf(
+        "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA synchronous = %s;"
+        "PRAGMA query_only = %s;",
+        self->is_full ? "FULL" : "NORMAL", connection->is_writer ? "OFF" : "ON");
+    sqlite3_extended_result_codes(connection->db, 1);
+    sqlite3_busy_handler(connection->db, wait_for_lock, connection);
+    sqlite3_progress_handler(connection->db, PROGRESS_STEPS, is_past_deadline, connection);
+    sqlite3_db_config(connection->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    return sqlite3_exec(connection->db, pragmas, NULL, NULL, NULL);
+}
+
+gboolean
+mrg_sqlite_connect(MrgSqlite *self, MrgSqliteConnection *connection, GError **error)
+{
+    /* SQLite would follow a missing file with "cannot open" and no reason. */
+    struct stat status;
+    if (stat(self->file, &status) != 0) {
+        g_set_error(error, MRG_STORE_ERROR, MRG_STORE_ERROR_UNAVAILABLE,
+                    "%s: %s; "
+                    "run merganser db init",
+                    self->file, g_strerror(errno));
+        return FALSE;
+    }
+    connection->device = status.st_dev;
+    connection->inode = status.st_ino;
+    int rc = sqlite3_open_v2(self->file, &connection->db,
+                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (rc == SQLITE_OK)
+        rc = set_up(self, connection);
+    if (rc == SQLITE_OK)
+        return TRUE;
+    mrg_sqlite_disconnect(connection);
+    return mrg_sqlite_fail(error, rc, self->file);
+}
+
+gboolean
+mrg_sqlite_user_version(sqlite3 *db, int *version, GError **error)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(statement);
+    if (rc == SQLITE_ROW)
+        *version = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return rc == SQLITE_ROW || mrg_sqlite_fail(error, rc, "schema version");
+}
+
+static gboolean
+check_version(const MrgSqlite *self, sqlite3 *db, GError **error)
+{
+    int version = 0;
+    if (!mrg_sqlite_user_version(db, &version, error))
+        return FALSE;
+    if (version == MRG_SQLITE_SCHEMA_VERSION)
+        return TRUE;
+    g_set_error(error, MRG_STORE_ERROR, MRG_STORE_ERROR_SCHEMA,
+                "%s: schema version is %d, expected %d; run merganser db init", self->file,
+                version, MRG_SQLITE_SCHEMA_VERSION);
+    return FALSE;
+}
+
+static gboolean
+prepare_all(MrgSqliteConnection *connection, GError **error)
+{
+    for (gsize i = 0; i < MRG_SQL_N; i++) {
+        int rc =
+            sqlite3_prepare_v3(connection->db, statements[i], -1, SQLITE_PREPARE_PERSISTENT,
+                               &connection->statements[i], NULL);
+        if (rc != SQLITE_OK)
+            return mrg_sqlite_fail(error, rc, "tables");
+    }
+    return TRUE;
+}
+
+static gboolean
+is_in_place(const MrgSqlite *self, const MrgSqliteConnection *connection)
+{
+    struct stat status;
+    return connection->db && stat(self->file, &status) == 0 &&
+           status.st_dev == connection->device && status.st_ino == connection->inode;
+}
+
+/* A file that was moved or restored from a backup is opened anew: to go on with the old
+ * one would lose every record without a word. */
+static gboolean
+make_ready(MrgSqlite *self, MrgSqliteConnection *connection, GError **error)
+{
+    if (is_in_place(self, connection))
+        return TRUE;
+    mrg_sqlite_disconnect(connection);
+    if (!mrg_sqlite_connect(self, connection, error))
+        return FALSE;
+    if (check_version(self, connection->db, error) && prepare_all(connection, error))
+        return TRUE;
+    mrg_sqlite_disconnect(connection);
+    return FALSE;
+}
+
+/* ---- the pool ---------------------------------------------------------- */
+
+void
+mrg_sqlite_init(MrgSqlite *self)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&self->returned, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&self->lock, NULL);
+    self->writer.is_writer = TRUE;
+}
+
+void
+mrg_sqlite_clear(MrgSqlite *self)
+{
+    mrg_sqlite_disconnect(&self->writer);
+    for (gsize i = 0; i < self->n_readers; i++)
+        mrg_sqlite_disconnect(&self->readers[i]);
+    pthread_cond_destroy(&self->returned);
+    pthread_mutex_destroy(&self->lock);
+}
+
+static MrgSqliteConnection *
+find_free(MrgSqlite *self, gboolean is_writer)
+{
+    if (is_writer)
+        return self->writer.is_lent ? NULL : &self->writer;
+    for (gsize i = 0; i < self->n_readers; i++)
+        if (!self->readers[i].is_lent)
+            return &self->readers[i];
+    return NULL;
+}
+
+static MrgSqliteConnection *
+wait_for_free(MrgSqlite *self, gboolean is_writer, gint64 deadline_us)
+{
+    /* GLib's monotonic clock is CLOCK_MONOTONIC, too. */
+    gint64 us = MAX(deadline_us, 0);
+    struct timespec until = {us / G_USEC_PER_SEC, us % G_USEC_PER_SEC * 1000};
+    MrgSqliteConnection *connection;
+    int rc = 0;
+    pthread_mutex_lock(&self->lock);
+    while (!(connection = find_free(self, is_writer)) && rc == 0)
+        rc = pthread_cond_timedwait(&self->returned, &self->lock, &until);
+    if (connection)
+        connection->is_lent = TRUE;
+    pthread_mutex_unlock(&self->lock);
+    return connection;
+}
+
+static void
+give_back(MrgSqlite *self, MrgSqliteConnection *connection)
+{
+    pthread_mutex_lock(&self->lock);
+    connection->is_lent = FALSE;
+    /* Readers and writers wait on the same condition: wake all, the right one goes on. */
+    pthread_cond_broadcast(&self->returned);
+    pthread_mutex_unlock(&self->lock);
+}
+
+MrgSqliteConnection *
+mrg_sqlite_borrow(MrgSqlite *self, gboolean is_writer, gint64 deadline_us, GError **error)
+{
+    MrgSqliteConnection *connection = wait_for_free(self, is_writer, deadline_us);
+    if (!connection) {
+        g_set_error(error, MRG_STORE_ERROR, MRG_STORE_ERROR_TIMEOUT,
+                    "%s: every connection is in use", self->file);
+        return NULL;
+    }
+    connection->deadline_us = deadline_us;
+    if (make_ready(self, connection, error))
+        return connection;
+    give_back(self, connection);
+    return NULL;
+}
+
+void
+mrg_sqlite_return(MrgSqlite *self, MrgSqliteConnection *connection)
+{
+    for (gsize i = 0; i < MRG_SQL_N; i++)
+        sqlite3_reset(connection->statements[i]);
+    if (connection->db && !sqlite3_get_autocommit(connection->db)) {
+        connection->deadline_us = MRG_SQLITE_NO_DEADLINE;
+        if (sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK)
+            mrg_sqlite_disconnect(connection);
+    }
+    give_back(self, connection);
+}

@@ -1,0 +1,21 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# conf/settings.def is the single source: the sample and the manual page are what it says.
+. "${G_TEST_SRCDIR:?}/lint/tap.sh"
+
+tool="${G_TEST_BUILDDIR:?}/../merganser"
+# Paths depend on --prefix: both sides are compared with them reduced.
+plain() { sed -E 's#(/[A-Za-z0-9._-]+)+/(etc/merganser|lib/merganser|lib/merganser/plugins)#\2#g' "$@"; }
+same() {
+	made=$("$tool" conf "$1" --plugin-dir "${MRG_PLUGIN_DIR:?}" 2>&1 | plain)
+	kept=$(plain "$2" 2>&1)
+	check "$2 is what 'merganser conf $1' prints" \
+		"$([ "$made" = "$kept" ] || echo "run: merganser conf $1 >$2")"
+}
+same sample conf/merganser.conf
+same man conf/man/merganser.conf.5
+check 'every verb stands in merganser(1)' "$(sed -nE 's/^VERB\("([^"]+)".*/\1/p' ctl/verbs.def |
+	while read -r verb; do grep -qF ".B $verb" conf/man/merganser.1 || echo "$verb"; done)"
+check 'every verb is completed' "$(sed -nE 's/^VERB\("([a-z]+).*/\1/p' ctl/verbs.def | sort -u |
+	while read -r verb; do grep -qw "$verb" conf/completion/merganser || echo "$verb"; done)"
+plan
