@@ -120,7 +120,7 @@ class Merganser:
 
     def why(self, address):
         """What happened to this person's copies, newest first."""
-        return json.loads(self.tool("why", address, "--json").stdout)
+        return json.loads(self.tool("why", address, "--json", "--limit", "1000").stdout)
 
     # -- preparation --------------------------------------------------------------------
 

@@ -78,6 +78,13 @@ def refused(reply, code, enhanced="", text=""):
     tap.equal(reply.edits, [], "edits of a refused message")
 
 
+def let_pass(event, reply):
+    """Read to its end and not touched; at the end "continue" says the same as "accept"."""
+    tap.equal(event, "eom", "event")
+    tap.true(reply.answer in ("accept", "continue"), f"answer {reply.answer} {reply.text}")
+    tap.equal(reply.edits, [], "edits")
+
+
 def without_tokens(message):
     """Line ends, folds and soft breaks taken away, and sealed tokens masked: what is equal
     for a copy and its preview."""

@@ -9,7 +9,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 from tests import tap  # noqa: E402
-from tests.bench import Bench, refused  # noqa: E402
+from tests.bench import Bench, let_pass, refused  # noqa: E402
 from tests.people import ANN, NO_CAP, campaign  # noqa: E402
 
 SHORT = {"store": {"deadline": "1s"}, **NO_CAP}
@@ -46,7 +46,7 @@ def locked_database_defers(bench):
 def check_at_the_door_needs_no_database(bench):
     with Lock(bench, "IMMEDIATE"):
         event, reply = bench.send(campaign(), daemon="campaign-check")
-        tap.equal((event, reply.answer), ("eom", "accept"), "answer")
+        let_pass(event, reply)
 
 
 @tap.case

@@ -8,7 +8,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 from tests import tap  # noqa: E402
-from tests.bench import Bench, refused  # noqa: E402
+from tests.bench import Bench, let_pass, refused  # noqa: E402
 from tests.fake.mta import FakeMta, apply_edits  # noqa: E402
 from tests.people import ANN, BOB, NO_CAP, ORDINARY, campaign  # noqa: E402
 
@@ -51,10 +51,11 @@ def header_name_is_told_in_any_case(bench):
 
 @tap.case
 def check_role_edits_nothing(bench):
+    before = bench.merganser.why(ANN)
     with bench.mta("campaign-check") as mta:
         event, reply = mta.message(campaign(), [f"<{ANN}>", f"<{BOB}>"])
-        tap.equal((event, reply.answer, reply.edits), ("eom", "accept", []), "answer")
-    tap.equal(bench.merganser.why(ANN)[:1], [], "records of a message that was only checked")
+        let_pass(event, reply)
+    tap.equal(bench.merganser.why(ANN), before, "records of a message that was only checked")
 
 
 @tap.case
