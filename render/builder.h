@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * builder: the only way to make a program.
+ *
+ * A dialect calls it in the order of the text.  Values go over a stack: "load"
+ * pushes one, "print", "jump" and "enter" take it.  The builder joins literals,
+ * fuses instructions, counts the stacks, and records fields and positions.
+ *
+ * OWNERSHIP  names and texts are copied.
+ * ERRORS     a limit hit fails the source; the builder goes on harmlessly, and
+ *            mrg_builder_end() is FALSE.
+ */
+#ifndef MRG_RENDER_BUILDER_H
+#define MRG_RENDER_BUILDER_H
+
+#include "render/helper.h"
+#include "render/program.h"
+#include "render/source.h"
+
+typedef struct MrgBuilder MrgBuilder;
+
+MrgBuilder *mrg_builder_new(void);
+void mrg_builder_free(MrgBuilder *builder);
+
+/* The program of all templates built; the builder is empty afterwards. */
+MrgProgram *mrg_builder_steal(MrgBuilder *builder);
+
+void mrg_builder_begin(MrgBuilder *builder, MrgSource *source);
+gboolean mrg_builder_end(MrgBuilder *builder);
+
+/* What follows comes from this place of the source. */
+void mrg_builder_at(MrgBuilder *builder, gsize offset);
+
+void mrg_builder_literal(MrgBuilder *builder, const char *text, gsize length);
+void mrg_builder_print(MrgBuilder *builder, gboolean is_raw);
+
+/* The slot of a field, a new one for a new name.  A read is guarded where nothing goes
+ * wrong for a person who lacks the field. */
+guint mrg_builder_field(MrgBuilder *builder, MrgSlice name, gboolean is_guarded);
+
+/* Between these two, reads of the field are guarded: inside {{#if field}}. */
+void mrg_builder_guard(MrgBuilder *builder, guint slot);
+void mrg_builder_unguard(MrgBuilder *builder, guint slot);
+
+void mrg_builder_load_slot(MrgBuilder *builder, guint slot);
+void mrg_builder_load_member(MrgBuilder *builder, MrgSlice name, guint up);
+void mrg_builder_load_either(MrgBuilder *builder, MrgSlice name, guint up, guint slot);
+void mrg_builder_load_this(MrgBuilder *builder, guint up);
+void mrg_builder_load_root(MrgBuilder *builder);
+void mrg_builder_load_loop(MrgBuilder *builder, MrgLoopVariable variable, guint up);
+/* Frame 0 is the root's; every enter opens the next one. */
+void mrg_builder_load_frame(MrgBuilder *builder, guint frame);
+void mrg_builder_load_key(MrgBuilder *builder, guint frame);
+void mrg_builder_load_constant(MrgBuilder *builder, const MrgValue *value);
+void mrg_builder_member(MrgBuilder *builder, MrgSlice name);
+void mrg_builder_include_zero(MrgBuilder *builder);
+void mrg_builder_call(MrgBuilder *builder, const MrgHelper *helper, guint n_args,
+                      const MrgSlice *names, guint n_named);
+
+/* Jumps forward, by MRG_OP_JUMP, _FALSE, _TRUE, _PRESENT, ENTER_EACH, _WITH or _SECTION;
+ * gives what mrg_builder_land() wants, to say where it goes. */
+typedef guint MrgJump;
+MrgJump mrg_builder_jump(MrgBuilder *builder, MrgOp op);
+MrgJump mrg_builder_enter(MrgBuilder *builder, MrgOp op, gboolean is_same_context);
+void mrg_builder_land(MrgBuilder *builder, MrgJump jump);
+
+/* The end of what an enter opened. */
+void mrg_builder_next(MrgBuilder *builder, MrgJump enter);
+
+/* Frames open now, the root's included. */
+guint mrg_builder_frames(const MrgBuilder *builder);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MrgBuilder, mrg_builder_free)
+
+#endif

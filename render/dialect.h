@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dialect: one way of writing templates; each turns a source into calls of the
+ * builder.
+ *
+ * ERRORS     FALSE and the source has failed.
+ */
+#ifndef MRG_RENDER_DIALECT_H
+#define MRG_RENDER_DIALECT_H
+
+#include "render/builder.h"
+#include "render/source.h"
+#include "render/tree.h"
+
+typedef struct MrgCompilation {
+    MrgBuilder *builder;
+    MrgSource *source;
+    MrgArena *arena;      /* until the end of the compilation */
+    GHashTable *declared; /* of singles.h */
+} MrgCompilation;
+
+gboolean mrg_dialect_handlebars(const MrgCompilation *compilation);
+gboolean mrg_dialect_tokens(const MrgCompilation *compilation);
+
+/* The second half of the dialects that have a tree (compile.c). */
+gboolean mrg_tree_compile(const MrgCompilation *compilation, const MrgBody *root);
+
+/* Prints a field, or the fallback, which is text of the template, where the person has no
+ * such field or an empty one; a fallback of NULL is none.  (dialect-tokens.c) */
+void mrg_single_compile(MrgBuilder *builder, MrgSlice name, const MrgSlice *fallback);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * helper: a function that templates call by name, {{upper city}}, (gt a 1).
+ *
+ * A helper is one line in helpers.def and one C function mrg_helper_NAME() in
+ * the helpers-*.c of its subject.  It sees values only, and makes new ones in
+ * the arena.
+ *
+ * THREADS    no state; any number of threads at once.
+ * ERRORS     mrg_call_fail(); the text names no value.
+ * BOUNDS     work on long texts is charged, so that the step limit bounds it.
+ */
+#ifndef MRG_RENDER_HELPER_H
+#define MRG_RENDER_HELPER_H
+
+#include "render/render.h"
+
+typedef struct MrgName MrgName;
+
+typedef struct MrgHelperCall {
+    const MrgValue *args; /* n_args, and n_named behind them */
+    guint n_args;
+    guint n_named;
+    const MrgName *names; /* of the named ones, in their order */
+    MrgArena *arena;
+    gint64 now_us;
+    gint64 *steps;       /* left; below 0 the run ends */
+    const char *failure; /* static text, or in the arena */
+} MrgHelperCall;
+
+typedef MrgValue (*MrgHelperFunction)(MrgHelperCall *call);
+
+typedef enum {
+    MRG_HELPER_NONE = 0,
+    MRG_HELPER_PREDICATE = 1, /* may open a block: {{#eq a b}} */
+    MRG_HELPER_GUARDS = 2,    /* brings a fallback for its arguments */
+    MRG_HELPER_NAMED = 4      /* takes named arguments */
+} MrgHelperFlags;
+
+typedef struct MrgHelper {
+    const char *name;
+    MrgHelperFunction function;
+    guint min_args, max_args;
+    guint flags; /* MrgHelperFlags */
+    const char *help;
+} MrgHelper;
+
+/* NULL when there is none of that name. */
+const MrgHelper *mrg_helper_find(const char *name, gsize length);
+
+/* The name of the helper or built-in block that is most like the given one. */
+const char *mrg_helper_nearest(const char *name, gsize length);
+
+guint mrg_helper_id(const MrgHelper *helper);
+const MrgHelper *mrg_helper_by_id(guint id);
+guint mrg_helper_count(void);
+
+static inline void
+mrg_call_charge(MrgHelperCall *call, gsize steps)
+{
+    *call->steps -= (gint64) steps;
+}
+
+static inline MrgValue
+mrg_call_fail(MrgHelperCall *call, const char *failure)
+{
+    call->failure = failure;
+    return (MrgValue) MRG_VALUE_MISSING_INIT;
+}
+
+/* A value as JavaScript would print it: a string. */
+MrgValue mrg_call_text(MrgHelperCall *call, const MrgValue *value);
+
+#define MRG_HELPER(name, min_args, max_args, flags, help) \
+    MrgValue mrg_helper_##name(MrgHelperCall *call);
+#include "render/helpers.def"
+#undef MRG_HELPER
+
+#endif
