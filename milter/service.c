@@ -34,18 +34,12 @@ mrg_service_reload(GError **error)
     return TRUE;
 }
 
-static void
-reload_signal(sigset_t *signals)
-{
-    sigemptyset(signals);
-    sigaddset(signals, SIGUSR1);
-}
-
 static gpointer
 watch(gpointer data G_GNUC_UNUSED)
 {
     sigset_t signals;
-    reload_signal(&signals);
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGUSR1);
     for (int number; sigwait(&signals, &number) == 0;) {
         g_autoptr(GError) error = NULL;
         if (mrg_service_reload(&error))
@@ -59,8 +53,11 @@ watch(gpointer data G_GNUC_UNUSED)
 void
 mrg_service_block_signals(void)
 {
+    static const int numbers[] = {SIGUSR1, SIGTERM, SIGINT, SIGHUP};
     sigset_t signals;
-    reload_signal(&signals);
+    sigemptyset(&signals);
+    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
+        sigaddset(&signals, numbers[i]);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
 }
 

@@ -12,7 +12,8 @@
 #include "milter/intake/intake.h"
 #include "milter/pipeline.h"
 
-/* Blocks SIGUSR1 in this thread and those it will make; before any other thread begins. */
+/* Blocks the signals that threads of their own wait for: SIGUSR1 here, the others in
+ * libmilter. Before any other thread begins, so that none of them can take one. */
 void mrg_service_block_signals(void);
 
 /* Takes the first pipeline; path is what a reload reads.  From now on SIGUSR1 reloads;

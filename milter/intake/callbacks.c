@@ -33,16 +33,24 @@ connection_of(SMFICTX *ctx)
 
 /* ---- the MTA as the verdict sees it ---- */
 
+/* Our values are exact, " text"; an MTA of the old way puts the space there itself. */
+static char *
+outgoing_value(SMFICTX *ctx, const char *value)
+{
+    return (char *) value + (!connection_of(ctx)->is_value_exact && *value == ' ');
+}
+
 static gboolean
 change_header(void *mta, const char *name, guint index, const char *value)
 {
-    return smfi_chgheader(mta, (char *) name, (int) index, (char *) value) == MI_SUCCESS;
+    char *text = value ? outgoing_value(mta, value) : NULL;
+    return smfi_chgheader(mta, (char *) name, (int) index, text) == MI_SUCCESS;
 }
 
 static gboolean
 add_header(void *mta, const char *name, const char *value)
 {
-    return smfi_addheader(mta, (char *) name, (char *) value) == MI_SUCCESS;
+    return smfi_addheader(mta, (char *) name, outgoing_value(mta, value)) == MI_SUCCESS;
 }
 
 static gboolean
@@ -116,7 +124,7 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
         smfi_setsymlist(ctx, SMFIM_ENVFROM, (char *) "{auth_authen}");
         smfi_setsymlist(ctx, SMFIM_EOM, (char *) "i");
     }
-    *my_steps = steps & (STEPS_SKIPPED | SMFIP_NR_HDR | SMFIP_NR_BODY);
+    *my_steps = steps & (STEPS_SKIPPED | SMFIP_NR_HDR | SMFIP_NR_BODY | SMFIP_HDR_LEADSPC);
     *my_2 = 0;
     *my_3 = 0;
 
@@ -124,6 +132,7 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
     MrgConnection *connection = mrg_connection_new(intake_handler);
     connection->is_header_silent = (steps & SMFIP_NR_HDR) != 0;
     connection->is_body_silent = (steps & SMFIP_NR_BODY) != 0;
+    connection->is_value_exact = (steps & SMFIP_HDR_LEADSPC) != 0;
     smfi_setpriv(ctx, connection);
     return SMFIS_CONTINUE;
 }
@@ -178,7 +187,10 @@ static sfsistat
 on_header(SMFICTX *ctx, char *name, char *value)
 {
     MrgConnection *connection = connection_of(ctx);
-    mrg_envelope_add_header(connection->envelope, &connection->rules->limits, name, value);
+    g_autofree char *exact =
+        connection->is_value_exact ? NULL : g_strconcat(" ", value, NULL);
+    mrg_envelope_add_header(connection->envelope, &connection->rules->limits, name,
+                            exact ? exact : value);
     return connection->is_header_silent ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 

@@ -13,6 +13,7 @@ typedef struct MrgConnection {
     const MrgIntakeHandler *handler;
     gboolean is_header_silent; /* negotiated: no reply to a header or a body chunk */
     gboolean is_body_silent;
+    gboolean is_value_exact; /* negotiated: header values keep the space before them */
     MrgRole daemon_role;
 
     /* One message. */

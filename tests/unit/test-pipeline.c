@@ -371,11 +371,10 @@ preview_is_what_the_mta_ends_up_with(void)
     g_string_append(expected, "\r\n");
     g_string_append(expected, sent.body);
     /* Tokens are sealed, the preview's mean nothing; quoted-printable may break them. */
-    g_autoptr(GRegex) token =
-        g_regex_new("/(o|u)/[A-Za-z0-9_=\r\n -]{87,}(\\.gif|>)", 0, 0, NULL);
+    g_autoptr(GRegex) token = g_regex_new("/(o|u)/[A-Za-z0-9_=\r\n.-]{87,}", 0, 0, NULL);
     g_autofree char *preview = mrg_buffer_dup(&written);
-    g_autofree char *a = g_regex_replace(token, preview, -1, 0, "/\\1/T\\2", 0, NULL);
-    g_autofree char *b = g_regex_replace(token, expected->str, -1, 0, "/\\1/T\\2", 0, NULL);
+    g_autofree char *a = g_regex_replace(token, preview, -1, 0, "/\\1/T", 0, NULL);
+    g_autofree char *b = g_regex_replace(token, expected->str, -1, 0, "/\\1/T", 0, NULL);
     g_assert_cmpstr(a, ==, b);
 }
 
