@@ -37,6 +37,7 @@ class Reply:
     answer: str
     text: str = ""
     edits: list = dataclasses.field(default_factory=list)
+    has_leading_space: bool = False  # negotiated: values begin behind the colon
 
     def refusal(self):
         """The SMTP code as Postfix would give it: 5xx, 4xx, or None for no refusal."""
@@ -44,11 +45,15 @@ class Reply:
             return int(self.text[:3])
         return {"reject": 550, "tempfail": 451}.get(self.answer)
 
+    def apply(self, data):
+        """The message after the edits, with CRLF; (message, [other edits])."""
+        return apply_edits(data, self.edits, self.has_leading_space)
+
 
 class FakeMta:
     """One milter connection."""
 
-    def __init__(self, path, timeout=60, steps=ALL_STEPS & ~HEADER_LEADING_SPACE):
+    def __init__(self, path, timeout=60, steps=ALL_STEPS):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)
         self.socket.connect(str(path))
@@ -137,12 +142,15 @@ class FakeMta:
                 continue
             if command == "y":
                 text = data.rstrip(b"\0").decode()
-                return Reply("reject" if text[0] == "5" else "tempfail", text, edits)
+                return self._answer("reject" if text[0] == "5" else "tempfail", text, edits)
             if command in ANSWERS:
-                return Reply(ANSWERS[command], "", edits)
+                return self._answer(ANSWERS[command], "", edits)
             if command not in EDITS:
                 raise Gone(f"unknown reply {command!r}")
             edits.append((command, data))
+
+    def _answer(self, answer, text, edits):
+        return Reply(answer, text, edits, bool(self.steps & HEADER_LEADING_SPACE))
 
     def connect(self, daemon="merganser", address="127.0.0.1"):
         self.macros("C", {"j": "mta.sandbox.test", "{daemon_name}": daemon, "v": "fake 1.0"})
@@ -246,8 +254,7 @@ def change_header(headers, data, has_leading_space):
         del headers[places[index - 1]]
 
 
-def apply_edits(data, edits, has_leading_space=False):
-    """The message after the edits, with CRLF; (message, [envelope edits])."""
+def apply_edits(data, edits, has_leading_space):
     headers, body = split_message(data)
     new_body, others = [], []
     for command, argument in edits:

@@ -11,7 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 from tests import tap  # noqa: E402
 from tests.bench import Bench, refused  # noqa: E402
-from tests.fake.mta import FakeMta, Gone, apply_edits  # noqa: E402
+from tests.fake.mta import FakeMta, Gone  # noqa: E402
 from tests.people import ANN, BOB, NO_CAP, campaign  # noqa: E402
 
 LIMITS = {
@@ -73,7 +73,7 @@ def body_that_comes_byte_by_byte_is_merged(bench):
                 play()
         for byte in data.split(b"\r\n\r\n", 1)[1]:
             mta.body(bytes([byte]))
-        message, _ = apply_edits(data, mta.end_of_message().edits)
+        message, _ = mta.end_of_message().apply(data)
         tap.equal(message, bench.merged(data), "the copy")
 
 
@@ -98,7 +98,7 @@ def message_aborted_at_any_stage_leaves_nothing_behind(bench):
             data = campaign(number="after")
             event, reply = mta.message(data, [f"<{ANN}>"])
             tap.equal((event, reply.answer), ("eom", "accept"), f"after an abort at {name}")
-            tap.equal(apply_edits(data, reply.edits)[0], expected, f"copy after {name}")
+            tap.equal(reply.apply(data)[0], expected, f"copy after {name}")
 
 
 @tap.case
@@ -169,7 +169,7 @@ def many_connections_at_once_get_their_own_copies(bench):
                 for _ in range(10):
                     data = campaign(number="many")
                     _, reply = mta.message(data, [f"<{recipient}>"])
-                    if apply_edits(data, reply.edits)[0] != expected[recipient]:
+                    if reply.apply(data)[0] != expected[recipient]:
                         wrong.append((recipient, reply))
         except Exception as problem:
             wrong.append((recipient, problem))

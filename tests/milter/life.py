@@ -24,19 +24,27 @@ def fails_to_start(bench, *words):
         tap.contains(result.stderr, word, "error text")
 
 
-def unstarted(settings=None):
-    return Bench(settings, is_started=False)
+def unstarted():
+    return Bench(is_started=False, people=None)
+
+
+def change(bench, settings):
+    for section, values in settings.items():
+        bench.merganser.settings.setdefault(section, {}).update(values)
+    bench.merganser.write_conf()
 
 
 @tap.case
 def unknown_key_is_named_with_the_nearest():
-    with unstarted({"milter": {"sockett_mode": "0660"}}) as bench:
+    with unstarted() as bench:
+        change(bench, {"milter": {"sockett_mode": "0660"}})
         fails_to_start(bench, "merganser.conf:", "'sockett_mode'", "'socket_mode'")
 
 
 @tap.case
 def unknown_section_is_named():
-    with unstarted({"trusts": {"senders": "a"}}) as bench:
+    with unstarted() as bench:
+        change(bench, {"trusts": {"senders": "a"}})
         fails_to_start(bench, "merganser.conf:", "trusts")
 
 
@@ -47,15 +55,17 @@ def malformed_value_is_named():
         ("cap daily", "limit", "-1"), ("cap daily", "per", "soon"),
         ("policy", "unknown_recipient", "perhaps"), ("milter", "socket_mode", "rw"),
     ):
-        with unstarted({section: {key: value}}) as bench:
+        with unstarted() as bench:
+            change(bench, {section: {key: value}})
             fails_to_start(bench, "merganser.conf:", key)
 
 
 @tap.case
 def missing_configuration_is_an_error():
     with unstarted() as bench:
-        bench.merganser.conf.unlink()
-        fails_to_start(bench, "merganser.conf")
+        result = bench.merganser.run_to_end(bench.directory / "nowhere.conf")
+        tap.equal(result.returncode, 78, f"exit code ({result.stderr})")
+        tap.contains(result.stderr, "nowhere.conf", "error text")
 
 
 @tap.case
@@ -76,12 +86,13 @@ def missing_key_file_is_refused():
 def malformed_schema_is_refused():
     with unstarted() as bench:
         (bench.merganser.directory / "schema.conf").write_text("[field a]\ntype = colour\n")
-        fails_to_start(bench, "schema.conf:", "colour")
+        fails_to_start(bench, "schema.conf:2:", "'type'")
 
 
 @tap.case
 def missing_plugin_is_named():
-    with unstarted({"store": {"plugin": "nosuch"}}) as bench:
+    with unstarted() as bench:
+        change(bench, {"store": {"plugin": "nosuch"}})
         fails_to_start(bench, "nosuch")
 
 
@@ -90,12 +101,11 @@ def plugin_that_others_can_write_is_refused():
     with unstarted() as bench:
         copy = bench.directory / "plugins"
         shutil.copytree(bench.merganser.settings["milter"]["plugin_dir"], copy)
-        bench.merganser.settings["milter"]["plugin_dir"] = copy
+        change(bench, {"milter": {"plugin_dir": copy}})
         bench.merganser.own(copy)
         for file in copy.iterdir():
             file.chmod(0o777)
             bench.merganser.own(file)
-        bench.merganser.write_conf()
         fails_to_start(bench, "sqlite")
 
 

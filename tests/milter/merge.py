@@ -11,6 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 from tests import tap  # noqa: E402
 from tests.bench import Bench, refused, without_tokens  # noqa: E402
+from tests.fake.mta import ALL_STEPS, HEADER_LEADING_SPACE  # noqa: E402
 from tests.people import ANN, BOB, NO_CAP, NOBODY, OUT, campaign  # noqa: E402
 
 
@@ -41,6 +42,17 @@ def copy_is_what_preview_shows(bench):
         merged = without_tokens(bench.merged(data, recipient))
         preview = without_tokens(bench.preview(data, recipient).encode())
         tap.equal(merged, preview, f"copy of {recipient}")
+
+
+@tap.case
+def headers_are_the_same_for_an_mta_that_keeps_the_space(bench):
+    """Whether the space behind the colon is the MTA's or the milter's is negotiated."""
+    data = campaign(number="space")
+    with bench.mta(steps=ALL_STEPS & ~HEADER_LEADING_SPACE) as mta:
+        _, reply = mta.message(data, [f"<{ANN}>"])
+        copy, _ = reply.apply(data)
+    tap.equal(copy, bench.merged(data), "the copy")
+    tap.contains(copy, f"\r\nTo: <{ANN}>\r\n".encode(), "the copy")
 
 
 @tap.case

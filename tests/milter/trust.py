@@ -9,7 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 from tests import tap  # noqa: E402
 from tests.bench import Bench, let_pass, refused  # noqa: E402
-from tests.fake.mta import FakeMta, apply_edits  # noqa: E402
+from tests.fake.mta import FakeMta  # noqa: E402
 from tests.people import ANN, BOB, NO_CAP, ORDINARY, campaign  # noqa: E402
 
 
@@ -44,7 +44,7 @@ def header_that_only_looks_alike_makes_no_campaign(bench):
 def header_name_is_told_in_any_case(bench):
     data = campaign().replace(b"X-Campaign: spring", b"x-CAMPAIGN: spring")
     event, reply = bench.send(data)
-    message, _ = apply_edits(data, reply.edits)
+    message, _ = reply.apply(data)
     tap.equal((event, reply.answer), ("eom", "accept"), "answer")
     tap.lacks(message.lower(), b"x-campaign", "merged copy")
 
