@@ -81,7 +81,7 @@ mistakes_are_named(void)
         {"X-Campaign: a\nX-Campaign-'%n: b\n", "unknown control header 'X-Campaign-??n'"},
         {"X-Campaign: a\nX-Campaign-Data: [1]\n", "X-Campaign-Data:1:1: not a JSON object"},
         {"X-Campaign: a\nX-Campaign-Data: {secret\n",
-         "X-Campaign-Data:1:8: not valid JSON"},
+         "X-Campaign-Data:1:7: not valid JSON"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *text = g_strconcat(cases[i].headers, "\n", NULL);

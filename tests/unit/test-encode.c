@@ -6,6 +6,7 @@
 
 #include "milter/message/encode.h"
 #include "milter/message/mime.h"
+#include "milter/message/words.h"
 
 typedef void Encoder(MrgBuffer *out, const char *text, gsize length);
 
@@ -219,8 +220,9 @@ clean(const char *text)
 static char *
 decode_header(const char *value)
 {
-    g_autofree char *unfolded = g_mime_utils_header_unfold(value);
-    char *decoded = g_mime_utils_header_decode_text(NULL, unfolded);
+    GError *error = NULL;
+    char *decoded = mrg_words_decode(value, &error);
+    g_assert_no_error(error);
     return g_strstrip(decoded);
 }
 
@@ -254,7 +256,7 @@ header_golden(void)
          "e an Ann",
          " =?utf-8?Q?Gr=C3=BC=C3=9Fe_an_Ann?="},
         {"\xe6\x97\xa5\xe6\x9c\xac", " =?utf-8?B?5pel5pys?="},
-        {"=?utf-8?Q?x?=", " =?utf-8?Q?=3D=3Futf-8=3FQ=3Fx=3F=3D?="},
+        {"=?utf-8?Q?x?=", " =?utf-8?B?PT91dGYtOD9RP3g/PQ==?="},
         {"\xff", " =?utf-8?B?77+9?="},
     };
     g_autoptr(MrgArena) arena = mrg_arena_new();
