@@ -100,7 +100,8 @@ one_changed_part_leaves_the_others(void)
         const char *texts[] = {NULL, NULL};
         texts[changed] = "new";
         g_autofree char *copy = mail_copy(envelope, found, texts);
-        g_assert_cmpint(changed == 1, ==, strstr(copy, "\r\nGr=FC=DF Gott und guten Tag\r\n") != NULL);
+        g_assert_cmpint(changed == 1, ==,
+                        strstr(copy, "\r\nGr=FC=DF Gott und guten Tag\r\n") != NULL);
         g_assert_cmpint(changed == 0, ==,
                         strstr(copy, "\r\nContent-Disposition: inline\r\n\r\nsecond\r\n") !=
                             NULL);
@@ -110,8 +111,8 @@ one_changed_part_leaves_the_others(void)
 static void
 a_message_that_is_the_text_gets_header_fields(void)
 {
-    g_autoptr(MrgEnvelope) envelope =
-        mail_read("Content-MD5: x\nContent-type: text/html; charset=iso-8859-1\n\nabc \xe4\n");
+    g_autoptr(MrgEnvelope) envelope = mail_read(
+        "Content-MD5: x\nContent-type: text/html; charset=iso-8859-1\n\nabc \xe4\n");
     g_autoptr(MrgLayout) found = layout(envelope);
     const char *texts[] = {"<p>\xc3\xa4</p>"};
     g_autofree char *copy = mail_copy(envelope, found, texts);
@@ -140,15 +141,15 @@ every_combination_comes_back(void)
     };
     static const char *const fields[][2] = {
         {"Content-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: 8bit\n",
-         "\xc3\xa4"},
-        {"Content-Type: text/html; charset=iso-8859-1\n", "\xe4"},
+         "abc def \xc3\xa4"},
+        {"Content-Type: text/html; charset=iso-8859-1\n", "abc def \xe4"},
         {"Content-Transfer-Encoding: base64\nContent-Type: text/html; "
          "charset=iso-8859-15\n",
-         "5A=="},
+         "YWJjIGRlZiDk"},
         {"Content-Type: text/plain; charset=cp1252\nContent-Transfer-Encoding: "
          "quoted-printable\n",
-         "=E4"},
-        {"X-Only: this\n", "\xc3\xa4"},
+         "abc=20def =E4"},
+        {"X-Only: this\n", "abc def \xc3\xa4"},
     };
     static const char *const results[] = {
         "",
@@ -164,7 +165,7 @@ every_combination_comes_back(void)
         g_autoptr(MrgEnvelope) envelope = mail_read(message);
         g_autoptr(MrgLayout) found = layout(envelope);
         gsize n = 0, n_again = 0;
-        g_assert_cmpstr(mrg_layout_parts(found, &n)->text, ==, "\xc3\xa4");
+        g_assert_cmpstr(mrg_layout_parts(found, &n)->text, ==, "abc def \xc3\xa4");
         const char *texts[2] = {results[i / 25], NULL};
         g_autofree char *copy = mail_copy(envelope, found, texts);
         g_autoptr(MrgEnvelope) again = mail_read(copy);
@@ -280,8 +281,8 @@ subjects_change_only_when_they_do(void)
     mrg_copy_set_subject(&copy, envelope, &(MrgRendered){FALSE, NULL, 0});
     const MrgCopyHeader *subject = &g_array_index(copy.headers, MrgCopyHeader, 0);
     g_assert_cmpstr(subject->value, ==, " =?utf-8?Q?a?=");
-    mrg_copy_set_subject(&copy, envelope, &(MrgRendered){TRUE, "Hi \xc3\xa4nn {{x}}!", 14});
-    g_assert_cmpstr(subject->value, ==, " =?utf-8?Q?Hi_=C3=A4nn_=7B=7Bx=7D=7D!?=");
+    mrg_copy_set_subject(&copy, envelope, &(MrgRendered){TRUE, "Hi \xc3\xa4nn, hello", 14});
+    g_assert_cmpstr(subject->value, ==, " =?utf-8?Q?Hi_=C3=A4nn=2C_hello?=");
     mrg_copy_clear(&copy);
 }
 
