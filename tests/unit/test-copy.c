@@ -179,6 +179,24 @@ every_combination_comes_back(void)
     }
 }
 
+/* An empty part shares its only line end with the boundary. */
+static void
+an_empty_part_can_get_a_text(void)
+{
+    g_autoptr(MrgEnvelope) envelope = mail_read(
+        "Content-Type: multipart/mixed; boundary=b\n\n--b\n\n--b\n\n\n--b\n\n\n\n--b--\n");
+    g_autoptr(MrgLayout) found = layout(envelope);
+    const char *texts[] = {"one", "two\n", "three"};
+    g_autofree char *copy = mail_copy(envelope, found, texts);
+    g_autoptr(MrgEnvelope) again = mail_read(copy);
+    g_autoptr(MrgLayout) copied = layout(again);
+    gsize n = 0;
+    const MrgPart *parts = mrg_layout_parts(copied, &n);
+    g_assert_cmpuint(n, ==, 3);
+    for (gsize i = 0; i < n; i++)
+        g_assert_cmpstr(parts[i].text, ==, texts[i]);
+}
+
 static char *
 to_of(const char *address, const char *display)
 {
@@ -314,6 +332,7 @@ main(int argc, char **argv)
     g_test_add_func("/copy/one-changed", one_changed_part_leaves_the_others);
     g_test_add_func("/copy/top", a_message_that_is_the_text_gets_header_fields);
     g_test_add_func("/copy/combinations", every_combination_comes_back);
+    g_test_add_func("/copy/empty-part", an_empty_part_can_get_a_text);
     g_test_add_func("/copy/to", to_names_one_person);
     g_test_add_func("/copy/no-line-break", a_header_never_lets_a_line_break_out);
     g_test_add_func("/copy/headers", headers_are_replaced_and_added);
