@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "milter/counters.h"
@@ -8,7 +9,7 @@
 #include "milter/plan.h"
 
 struct MrgPlanCache {
-    GMutex mutex;
+    pthread_mutex_t mutex;
     GHashTable *plans; /* MrgMessageKey to Entry, which lies in by_use too */
     GQueue by_use;     /* the one used last comes first */
     guint capacity;
@@ -66,7 +67,7 @@ MrgPlanCache *
 mrg_plan_cache_new(guint capacity)
 {
     MrgPlanCache *cache = g_new0(MrgPlanCache, 1);
-    g_mutex_init(&cache->mutex);
+    pthread_mutex_init(&cache->mutex, NULL);
     g_queue_init(&cache->by_use);
     cache->capacity = capacity;
     cache->plans = g_hash_table_new_full(content_hash, content_equal, NULL, entry_free);
@@ -79,28 +80,28 @@ mrg_plan_cache_free(MrgPlanCache *cache)
     if (!cache)
         return;
     g_hash_table_unref(cache->plans);
-    g_mutex_clear(&cache->mutex);
+    pthread_mutex_destroy(&cache->mutex);
     g_free(cache);
 }
 
 static MrgPlan *
 cache_find(MrgPlanCache *cache, const MrgMessageKey *content)
 {
-    g_mutex_lock(&cache->mutex);
+    pthread_mutex_lock(&cache->mutex);
     Entry *entry = g_hash_table_lookup(cache->plans, content);
     if (entry) {
         g_queue_unlink(&cache->by_use, &entry->link);
         g_queue_push_head_link(&cache->by_use, &entry->link);
     }
     MrgPlan *plan = entry ? plan_ref(entry->plan) : NULL;
-    g_mutex_unlock(&cache->mutex);
+    pthread_mutex_unlock(&cache->mutex);
     return plan;
 }
 
 static void
 cache_keep(MrgPlanCache *cache, MrgPlan *plan)
 {
-    g_mutex_lock(&cache->mutex);
+    pthread_mutex_lock(&cache->mutex);
     if (!g_hash_table_contains(cache->plans, &plan->content)) {
         Entry *entry = g_new0(Entry, 1);
         entry->plan = plan_ref(plan);
@@ -112,7 +113,7 @@ cache_keep(MrgPlanCache *cache, MrgPlan *plan)
         GList *oldest = g_queue_pop_tail_link(&cache->by_use);
         g_hash_table_remove(cache->plans, &((Entry *) oldest->data)->plan->content);
     }
-    g_mutex_unlock(&cache->mutex);
+    pthread_mutex_unlock(&cache->mutex);
 }
 
 static gboolean

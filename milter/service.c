@@ -6,17 +6,17 @@
 
 #include "milter/service.h"
 
-static GMutex mutex;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static MrgPipeline *current;
 static char *conf_path;
 
 void
 mrg_service_stop(void)
 {
-    g_mutex_lock(&mutex);
+    pthread_mutex_lock(&mutex);
     g_clear_pointer(&current, mrg_pipeline_unref);
     g_clear_pointer(&conf_path, g_free);
-    g_mutex_unlock(&mutex);
+    pthread_mutex_unlock(&mutex);
 }
 
 gboolean
@@ -26,10 +26,10 @@ mrg_service_reload(GError **error)
     MrgPipeline *fresh = conf ? mrg_pipeline_new(conf, error) : NULL;
     if (!fresh)
         return FALSE;
-    g_mutex_lock(&mutex);
+    pthread_mutex_lock(&mutex);
     MrgPipeline *old = current;
     current = fresh;
-    g_mutex_unlock(&mutex);
+    pthread_mutex_unlock(&mutex);
     mrg_pipeline_unref(old);
     return TRUE;
 }
@@ -73,9 +73,9 @@ mrg_service_start(MrgPipeline *pipeline, const char *path)
 static const MrgIntakeRules *
 acquire(gpointer *hold)
 {
-    g_mutex_lock(&mutex);
+    pthread_mutex_lock(&mutex);
     MrgPipeline *pipeline = mrg_pipeline_ref(current);
-    g_mutex_unlock(&mutex);
+    pthread_mutex_unlock(&mutex);
     *hold = pipeline;
     return mrg_pipeline_rules(pipeline);
 }

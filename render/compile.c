@@ -489,6 +489,16 @@ compile_each(Compiler *compiler, const MrgBlock *block)
                          (Level){.may_push = TRUE, .has_key = TRUE});
 }
 
+/* Whether the context of that level is still the one in force. */
+static gboolean
+is_innermost_context(const Compiler *compiler, guint level)
+{
+    for (guint i = compiler->n_levels; i > level; i--)
+        if (compiler->levels[i].may_push)
+            return FALSE;
+    return TRUE;
+}
+
 /* What a block opened on this value may have as its context. */
 static Level
 level_on(const Compiler *compiler, const MrgExpr *expr)
@@ -507,6 +517,7 @@ level_on(const Compiler *compiler, const MrgExpr *expr)
     } else if (param && which == 0 && expr->n_segments == 1) {
         level.is_root = compiler->levels[param].is_root;
         level.may_be_root = compiler->levels[param].may_be_root;
+        level.is_same = is_innermost_context(compiler, param);
     }
     return level;
 }

@@ -331,6 +331,8 @@ lex_word(MrgLexer *lexer, MrgToken *token)
     token->type = end ? MRG_TOKEN_NUMBER : MRG_TOKEN_NAME;
     if (!end)
         end = name_end(lexer, start);
+    if (end == lexer->source->length)
+        return fail(lexer, lexer->tag, "the tag is not closed");
     if (end == start || !is_delimiter(lexer, end, "=~}/.)|"))
         return mrg_source_fail(
             lexer->source, end, MRG_RENDER_ERROR_SYNTAX, "unexpected '%s'",

@@ -35,17 +35,51 @@ mrg_lookup_name(const char *text, gsize length)
                      .is_length = length == 6 && memcmp(text, "length", 6) == 0};
 }
 
-/* Every character counts one, and those beyond U+FFFF, four bytes of UTF-8, two. */
+/* UTF-16 units of the character that byte begins: those beyond U+FFFF, four bytes of UTF-8,
+ * are two; 0 inside a character. */
+static guint32
+utf16_units(char byte)
+{
+    guchar first = (guchar) byte;
+    return ((first & 0xc0) != 0x80) + (first >= 0xf0);
+}
+
 static guint32
 utf16_length(const MrgValue *string)
 {
     guint32 n = 0;
-    for (guint32 i = 0; i < string->length; i++) {
-        guchar byte = (guchar) string->text[i];
-        n += (byte & 0xc0) != 0x80;
-        n += byte >= 0xf0;
-    }
+    for (guint32 i = 0; i < string->length; i++)
+        n += utf16_units(string->text[i]);
     return n;
+}
+
+/* name.[0] is an initial.  Never half a character, as JavaScript would give beyond U+FFFF.
+ */
+static MrgValue
+character_at(const MrgValue *string, guint32 index)
+{
+    guint32 start = 0, n = 0;
+    while (start < string->length && n + utf16_units(string->text[start]) <= index)
+        n += utf16_units(string->text[start++]);
+    if (start == string->length)
+        return (MrgValue) MRG_VALUE_MISSING_INIT;
+    guint32 end = start + 1;
+    while (end < string->length && !utf16_units(string->text[end]))
+        end++;
+    return mrg_value_string(string->text + start, end - start);
+}
+
+static MrgValue
+lookup_in_string(const MrgValue *value, const MrgName *name, gint64 *steps, MrgArena *arena)
+{
+    if (name->is_length) {
+        *steps -= value->length / BYTES_PER_STEP;
+        return mrg_lookup_count(utf16_length(value), arena);
+    }
+    if (name->index >= value->length)
+        return (MrgValue) MRG_VALUE_MISSING_INIT;
+    *steps -= name->index / BYTES_PER_STEP;
+    return character_at(value, name->index);
 }
 
 MrgValue
@@ -78,10 +112,7 @@ mrg_lookup(const MrgValue *value, const MrgName *name, gint64 *steps, MrgArena *
             return mrg_lookup_count(value->length, arena);
         break;
     case MRG_VALUE_STRING:
-        if (!name->is_length)
-            break;
-        *steps -= value->length / BYTES_PER_STEP;
-        return mrg_lookup_count(utf16_length(value), arena);
+        return lookup_in_string(value, name, steps, arena);
     default:
         break;
     }

@@ -305,7 +305,8 @@ static char *
 encode_words(MrgArena *arena, gsize name_length, const char *text)
 {
     gsize length = strlen(text);
-    gboolean is_base64 = word_cost(text, length) > (length + 2) / 3 * 4;
+    /* An escape costs two more bytes; over a third of them, as for bodies. */
+    gboolean is_base64 = (word_cost(text, length) - length) / 2 > length / 3;
     g_autoptr(GString) out = g_string_new(" ");
     gsize before = name_length + 2 + WORD_FRAME;
     gsize room = before + WORD_ROOM_MIN < LINE_MAX_COLUMNS ? LINE_MAX_COLUMNS - before

@@ -7,6 +7,7 @@
 #include "milter/message/charset.h"
 #include "milter/message/encode.h"
 #include "milter/message/split.h"
+#include "milter/message/words.h"
 
 struct MrgLayout {
     gint references;
@@ -243,15 +244,11 @@ read_subject(MrgLayout *layout, const MrgEnvelope *envelope, GError **error)
     const char *value = mrg_envelope_header(envelope, "Subject");
     if (!value)
         return TRUE;
-    g_autofree char *unfolded = g_mime_utils_header_unfold(value);
-    g_autofree char *decoded = g_mime_utils_header_decode_text(NULL, unfolded);
-    if (!g_utf8_validate(decoded, -1, NULL))
-        return fail(error, MRG_ERROR_CHARSET,
-                    "subject: bytes that are in no known charset");
-    /* Encoded words can hold line breaks. */
-    for (char *c = decoded; *c; c++)
-        if ((guchar) *c < ' ' || *c == 127)
-            *c = ' ';
+    g_autofree char *decoded = mrg_words_decode(value, error);
+    if (!decoded) {
+        g_prefix_error(error, "subject: ");
+        return FALSE;
+    }
     layout->subject = mrg_arena_strdup(layout->arena, decoded);
     return TRUE;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <pthread.h>
+
 #include "milter/witness/outbox.h"
 
 #define BATCH_MAX 256
@@ -8,8 +10,8 @@
 struct MrgOutbox {
     GPtrArray *sinks; /* MrgSink */
     guint backlog;
-    GMutex mutex;
-    GCond is_filled;
+    pthread_mutex_t mutex;
+    pthread_cond_t is_filled;
     GQueue waiting; /* Item */
     guint64 n_dropped;
     gboolean is_ending;
@@ -67,14 +69,14 @@ static gsize
 take_batch(MrgOutbox *outbox, Item **items, guint64 *n_dropped)
 {
     gsize n = 0;
-    g_mutex_lock(&outbox->mutex);
+    pthread_mutex_lock(&outbox->mutex);
     while (!outbox->waiting.length && !outbox->is_ending)
-        g_cond_wait(&outbox->is_filled, &outbox->mutex);
+        pthread_cond_wait(&outbox->is_filled, &outbox->mutex);
     while (n < BATCH_MAX && outbox->waiting.length)
         items[n++] = g_queue_pop_head(&outbox->waiting);
     *n_dropped = outbox->n_dropped;
     outbox->n_dropped = 0;
-    g_mutex_unlock(&outbox->mutex);
+    pthread_mutex_unlock(&outbox->mutex);
     return n;
 }
 
@@ -105,8 +107,8 @@ mrg_outbox_new(GPtrArray *sinks, guint backlog)
     MrgOutbox *outbox = g_new0(MrgOutbox, 1);
     outbox->sinks = sinks;
     outbox->backlog = backlog;
-    g_mutex_init(&outbox->mutex);
-    g_cond_init(&outbox->is_filled);
+    pthread_mutex_init(&outbox->mutex, NULL);
+    pthread_cond_init(&outbox->is_filled, NULL);
     g_queue_init(&outbox->waiting);
     outbox->thread = g_thread_new("outbox", run, outbox);
     return outbox;
@@ -117,14 +119,14 @@ mrg_outbox_free(MrgOutbox *outbox)
 {
     if (!outbox)
         return;
-    g_mutex_lock(&outbox->mutex);
+    pthread_mutex_lock(&outbox->mutex);
     outbox->is_ending = TRUE;
-    g_cond_signal(&outbox->is_filled);
-    g_mutex_unlock(&outbox->mutex);
+    pthread_cond_signal(&outbox->is_filled);
+    pthread_mutex_unlock(&outbox->mutex);
     g_thread_join(outbox->thread);
     g_ptr_array_unref(outbox->sinks);
-    g_mutex_clear(&outbox->mutex);
-    g_cond_clear(&outbox->is_filled);
+    pthread_mutex_destroy(&outbox->mutex);
+    pthread_cond_destroy(&outbox->is_filled);
     g_free(outbox);
 }
 
@@ -134,14 +136,14 @@ mrg_outbox_post(MrgOutbox *outbox, const MrgRecord *record)
     if (!outbox || !record->pseudonym)
         return;
     Item *item = item_new(record);
-    g_mutex_lock(&outbox->mutex);
+    pthread_mutex_lock(&outbox->mutex);
     if (outbox->waiting.length < outbox->backlog) {
         g_queue_push_tail(&outbox->waiting, g_steal_pointer(&item));
-        g_cond_signal(&outbox->is_filled);
+        pthread_cond_signal(&outbox->is_filled);
     } else {
         outbox->n_dropped++;
     }
-    g_mutex_unlock(&outbox->mutex);
+    pthread_mutex_unlock(&outbox->mutex);
     if (item)
         item_free(item);
 }

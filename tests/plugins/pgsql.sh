@@ -1,0 +1,55 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Runs the store contract against a PostgreSQL of its own: a new cluster in a temporary
+# folder, reached by a unix socket alone, stopped by its own pid file at the end.
+set -eu
+
+skip() {
+    echo "1..0 # SKIP $1"
+    exit 0
+}
+
+bin=$(pg_config --bindir 2>/dev/null) || bin=
+for candidate in "$bin" /usr/lib/postgresql/*/bin; do
+    if [ -x "$candidate/initdb" ] && [ -x "$candidate/postgres" ]; then
+        server=$candidate
+    fi
+done
+[ -n "${server:-}" ] || skip "there are no server binaries of PostgreSQL"
+
+# PostgreSQL refuses to run as root.
+as=
+if [ "$(id -u)" = 0 ]; then
+    id postgres >/dev/null 2>&1 || skip "there is no user postgres, and this is root"
+    command -v setpriv >/dev/null || skip "there is no setpriv"
+    as="setpriv --reuid=postgres --regid=postgres --clear-groups"
+fi
+
+folder=$(mktemp -d /tmp/merganser-pgsql.XXXXXX)
+stop() {
+    if [ -s "$folder/data/postmaster.pid" ]; then
+        $as "$server/pg_ctl" -D "$folder/data" -m immediate -w stop >/dev/null || :
+    fi
+    cd /
+    rm -rf "$folder"
+}
+trap stop EXIT
+trap 'exit 1' HUP INT TERM
+[ -z "$as" ] || chown postgres "$folder"
+cd "$folder"
+
+fail() {
+    sed 's/^/# /' "$folder/log"
+    echo "Bail out! $1"
+    exit 1
+}
+$as "$server/initdb" -D "$folder/data" -U merganser -A trust -E UTF8 --no-locale --no-sync \
+    >"$folder/log" 2>&1 || fail "initdb failed"
+$as "$server/pg_ctl" -D "$folder/data" -l "$folder/data/server.log" -w -t 60 \
+    -o "-k $folder -c listen_addresses= -c fsync=off" start >"$folder/log" 2>&1 ||
+    fail "PostgreSQL did not start"
+
+conninfo="host=$folder user=merganser dbname=postgres"
+MRG_TEST_PGSQL=$conninfo
+export MRG_TEST_PGSQL
+"$G_TEST_BUILDDIR/unit/test-store"

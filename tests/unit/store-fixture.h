@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store-fixture: an open store, and short forms of its calls that assert success.
+ */
+#ifndef MRG_STORE_FIXTURE_H
+#define MRG_STORE_FIXTURE_H
+
+#include "milter/registry.h"
+
+#define SECOND G_GINT64_CONSTANT(1000000)
+
+typedef struct Fixture {
+    const char *plugin;
+    char *folder;
+    char *file;
+    MrgStore *store;
+    MrgArena *arena;
+} Fixture;
+
+typedef struct Feed {
+    const MrgProfile *profiles;
+    gsize n, next;
+    gboolean fails;
+} Feed;
+
+/* An array of them ends with a NULL name. */
+typedef struct Case {
+    const char *name;
+    void (*test)(Fixture *fixture, gconstpointer plugin);
+} Case;
+
+extern const Case sqlite_only[], sqlite_empty[], pgsql_only[], pgsql_empty[];
+
+gint64 soon(void);
+MrgPersonKey person(guint n);
+MrgMessageKey message(guint n);
+void set_up_empty(Fixture *fixture, gconstpointer plugin);
+void set_up(Fixture *fixture, gconstpointer plugin);
+void tear_down(Fixture *fixture, gconstpointer plugin);
+const MrgProfile *next_profile(gpointer context, GError **error);
+void import(const Fixture *fixture, const MrgProfile *profiles, gsize n);
+MrgFetch fetch(const Fixture *fixture, guint who, const char *const *names, gsize n,
+               MrgField *fields);
+MrgState load_by(MrgStore *store, MrgArena *arena, guint who, guint what);
+MrgState load(const Fixture *fixture, guint who, guint what);
+MrgOutcome outcome(guint who, guint what, guint64 version, const char *history);
+MrgCommit commit(const Fixture *fixture, const MrgOutcome *what);
+MrgField field(MrgFieldType type, const char *text);
+void assert_field(const MrgField *is, MrgFieldType type, const char *text);
+void import_consent(const Fixture *fixture, MrgConsentState state, gint64 at_us);
+void import_suppression(const Fixture *fixture, const char *scope, const char *reason,
+                        gint64 until_us);
+void assert_all_fail(const Fixture *fixture, gint code);
+void missing_tables_are_an_error_of_schema(Fixture *fixture, gconstpointer plugin);
+void pgsql_reset(void); /* drops the schema */
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <libpq-fe.h>
+#include <string.h>
+
+#include "tests/unit/store-fixture.h"
+
+/* A connection of our own, beside those of the store. */
+static PGconn *
+connect_pgsql(void)
+{
+    PGconn *pg = PQconnectdb(g_getenv("MRG_TEST_PGSQL"));
+    g_assert_cmpint(PQstatus(pg), ==, CONNECTION_OK);
+    return pg;
+}
+
+static void
+run_pgsql(PGconn *pg, const char *sql)
+{
+    PGresult *result = PQexec(pg, sql);
+    ExecStatusType status = PQresultStatus(result);
+    if (status != PGRES_TUPLES_OK)
+        g_assert_cmpint(status, ==, PGRES_COMMAND_OK);
+    PQclear(result);
+}
+
+void
+pgsql_reset(void)
+{
+    PGconn *pg = connect_pgsql();
+    run_pgsql(pg, "SET client_min_messages = warning");
+    run_pgsql(pg, "DROP SCHEMA IF EXISTS merganser CASCADE");
+    PQfinish(pg);
+}
+
+/* ---- what goes wrong with PostgreSQL ------------------------------------ */
+
+static void
+a_locked_row_ends_at_the_deadline(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    MrgOutcome what = outcome(1, 1, 0, "kept");
+    g_assert_cmpint(commit(fixture, &what), ==, MRG_COMMIT_DONE);
+    what = outcome(1, 2, load(fixture, 1, 2).version, "next");
+    PGconn *pg = connect_pgsql();
+    run_pgsql(pg, "BEGIN");
+    run_pgsql(pg, "SELECT 1 FROM merganser.person FOR UPDATE");
+
+    g_autoptr(GError) error = NULL;
+    gint64 start_us = g_get_monotonic_time();
+    MrgCommit result =
+        mrg_store_commit(fixture->store, &what, start_us + SECOND / 4, &error);
+    gint64 took_us = g_get_monotonic_time() - start_us;
+    g_assert_cmpint(result, ==, MRG_COMMIT_ERROR);
+    g_assert_error(error, MRG_STORE_ERROR, MRG_STORE_ERROR_TIMEOUT);
+    g_assert_cmpint(took_us, >=, SECOND / 5);
+    g_assert_cmpint(took_us, <, 3 * SECOND);
+
+    run_pgsql(pg, "ROLLBACK");
+    PQfinish(pg);
+    g_assert_cmpstr(load(fixture, 1, 2).history, ==, "kept");
+    g_assert_cmpint(commit(fixture, &what), ==, MRG_COMMIT_DONE);
+}
+
+#define KILL_OTHERS                                                 \
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity " \
+    "WHERE pid <> pg_backend_pid() AND application_name = 'merganser'"
+
+static void
+idle_connections_may_die(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    PGconn *pg = connect_pgsql();
+    load(fixture, 1, 1);
+    run_pgsql(pg, KILL_OTHERS);
+    load(fixture, 1, 1);
+    run_pgsql(pg, KILL_OTHERS);
+    MrgOutcome what = outcome(1, 1, 0, "x");
+    g_assert_cmpint(commit(fixture, &what), ==, MRG_COMMIT_DONE);
+    PQfinish(pg);
+}
+
+static gpointer
+commit_in_thread(gpointer data)
+{
+    MrgOutcome what = outcome(1, 2, load(data, 1, 2).version, "next");
+    g_autoptr(GError) error = NULL;
+    MrgCommit result = mrg_store_commit(((Fixture *) data)->store, &what, soon(), &error);
+    g_assert_no_error(error);
+    return GINT_TO_POINTER(result);
+}
+
+static gboolean
+is_someone_waiting(PGconn *pg)
+{
+    PGresult *result = PQexec(pg, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = "
+                                  "'Lock' AND application_name = 'merganser'");
+    gboolean is_waiting = PQntuples(result) > 0;
+    PQclear(result);
+    return is_waiting;
+}
+
+static void
+a_connection_lost_in_commit_is_uncertain(Fixture *fixture,
+                                         gconstpointer plugin G_GNUC_UNUSED)
+{
+    MrgOutcome what = outcome(1, 1, 0, "kept");
+    g_assert_cmpint(commit(fixture, &what), ==, MRG_COMMIT_DONE);
+    PGconn *holder = connect_pgsql(), *killer = connect_pgsql();
+    run_pgsql(holder, "BEGIN");
+    run_pgsql(holder, "SELECT 1 FROM merganser.person FOR UPDATE");
+    GThread *thread = g_thread_new("commit", commit_in_thread, fixture);
+    while (!is_someone_waiting(killer))
+        g_thread_yield();
+    run_pgsql(killer, KILL_OTHERS);
+    g_assert_cmpint(GPOINTER_TO_INT(g_thread_join(thread)), ==, MRG_COMMIT_UNCERTAIN);
+    run_pgsql(holder, "ROLLBACK");
+    PQfinish(holder);
+    PQfinish(killer);
+    g_assert_false(load(fixture, 1, 2).is_repeat);
+    what = outcome(1, 2, load(fixture, 1, 2).version, "next");
+    g_assert_cmpint(commit(fixture, &what), ==, MRG_COMMIT_DONE);
+}
+
+static void
+it_works_without_prepared_statements(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    MrgSetting settings[] = {{"conninfo", g_getenv("MRG_TEST_PGSQL")}, {"prepare", "no"}};
+    g_autoptr(GError) error = NULL;
+    mrg_store_close(fixture->store);
+    fixture->store =
+        mrg_store_open(g_getenv("MRG_PLUGIN_DIR"), "pgsql", settings, 2, &error);
+    g_assert_no_error(error);
+    MrgOutcome what = outcome(1, 1, 0, "x");
+    g_assert_cmpint(commit(fixture, &what), ==, MRG_COMMIT_DONE);
+    g_assert_true(load(fixture, 1, 1).is_repeat);
+}
+
+static void
+a_server_that_is_away_is_unavailable(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    g_autofree char *conninfo = g_strdup_printf("host=%s password=hush", fixture->folder);
+    MrgSetting settings[] = {{"conninfo", conninfo}};
+    g_autoptr(GError) error = NULL;
+    mrg_store_close(fixture->store);
+    fixture->store =
+        mrg_store_open(g_getenv("MRG_PLUGIN_DIR"), "pgsql", settings, 1, &error);
+    g_assert_no_error(error);
+    assert_all_fail(fixture, MRG_STORE_ERROR_UNAVAILABLE);
+    g_assert_false(mrg_store_create(fixture->store, &error));
+    g_assert_null(strstr(error->message, "hush"));
+}
+
+/* ---- cases -------------------------------------------------------------- */
+
+const Case pgsql_only[] = {
+    {"deadline/lock", a_locked_row_ends_at_the_deadline},
+    {"lost/idle", idle_connections_may_die},
+    {"lost/commit", a_connection_lost_in_commit_is_uncertain},
+    {"lost/server", a_server_that_is_away_is_unavailable},
+    {"prepare/no", it_works_without_prepared_statements},
+    {NULL, NULL},
+};
+
+const Case pgsql_empty[] = {
+    {"schema/missing", missing_tables_are_an_error_of_schema},
+    {NULL, NULL},
+};

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <glib/gstdio.h>
+#include <sqlite3.h>
+#include <string.h>
+
+#include "tests/unit/store-fixture.h"
+
+/* ---- what goes wrong --------------------------------------------------- */
+
+static void
+a_missing_file_is_unavailable(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    assert_all_fail(fixture, MRG_STORE_ERROR_UNAVAILABLE);
+    g_assert_false(g_file_test(fixture->file, G_FILE_TEST_EXISTS));
+}
+
+static void
+garbage_is_corrupt(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    g_autofree char *garbage = g_strnfill(9000, 'g');
+    g_assert_true(g_file_set_contents(fixture->file, garbage, -1, NULL));
+    assert_all_fail(fixture, MRG_STORE_ERROR_CORRUPT);
+}
+
+static void
+run_sql(const char *file, const char *sql)
+{
+    sqlite3 *db;
+    g_assert_cmpint(sqlite3_open(file, &db), ==, SQLITE_OK);
+    g_assert_cmpint(sqlite3_exec(db, sql, NULL, NULL, NULL), ==, SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void
+another_schema_is_left_alone(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    g_autoptr(GError) error = NULL;
+    run_sql(fixture->file, "CREATE TABLE mine (a)");
+    g_chmod(fixture->file, 0600);
+    g_assert_false(mrg_store_create(fixture->store, &error));
+    g_assert_error(error, MRG_STORE_ERROR, MRG_STORE_ERROR_SCHEMA);
+    g_clear_error(&error);
+    run_sql(fixture->file, "DROP TABLE mine; PRAGMA user_version = 99");
+    g_assert_false(mrg_store_create(fixture->store, &error));
+    g_assert_error(error, MRG_STORE_ERROR, MRG_STORE_ERROR_SCHEMA);
+    assert_all_fail(fixture, MRG_STORE_ERROR_SCHEMA);
+}
+
+static void
+a_file_that_others_read_is_refused(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    g_autoptr(GError) error = NULL;
+    GStatBuf status;
+    g_assert_true(mrg_store_create(fixture->store, &error));
+    g_assert_cmpint(g_stat(fixture->file, &status), ==, 0);
+    g_assert_cmpint(status.st_mode & 07, ==, 0);
+    g_chmod(fixture->file, 0644);
+    g_assert_false(mrg_store_create(fixture->store, &error));
+    g_assert_error(error, MRG_STORE_ERROR, MRG_STORE_ERROR_UNAVAILABLE);
+}
+
+static void
+a_lock_ends_at_the_deadline(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    sqlite3 *db;
+    g_assert_cmpint(sqlite3_open(fixture->file, &db), ==, SQLITE_OK);
+    g_assert_cmpint(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), ==, SQLITE_OK);
+
+    MrgOutcome what = outcome(1, 1, 0, NULL);
+    g_autoptr(GError) error = NULL;
+    gint64 start_us = g_get_monotonic_time();
+    MrgCommit result =
+        mrg_store_commit(fixture->store, &what, start_us + SECOND / 4, &error);
+    gint64 took_us = g_get_monotonic_time() - start_us;
+    g_assert_cmpint(result, ==, MRG_COMMIT_ERROR);
+    g_assert_error(error, MRG_STORE_ERROR, MRG_STORE_ERROR_TIMEOUT);
+    g_assert_cmpint(took_us, >=, SECOND / 5);
+    g_assert_cmpint(took_us, <, 3 * SECOND);
+    load(fixture, 1, 1); /* readers do not wait */
+
+    g_assert_cmpint(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), ==, SQLITE_OK);
+    g_assert_cmpint(commit(fixture, &what), ==, MRG_COMMIT_DONE);
+    sqlite3_close(db);
+}
+
+static void
+a_deadline_that_has_passed_is_a_timeout(Fixture *fixture,
+                                        gconstpointer plugin G_GNUC_UNUSED)
+{
+    g_autoptr(GError) error = NULL;
+    sqlite3 *db;
+    g_assert_cmpint(sqlite3_open(fixture->file, &db), ==, SQLITE_OK);
+    g_assert_cmpint(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), ==, SQLITE_OK);
+    MrgOutcome what = outcome(1, 1, 0, NULL);
+    g_assert_cmpint(mrg_store_commit(fixture->store, &what, 0, &error), ==,
+                    MRG_COMMIT_ERROR);
+    g_assert_error(error, MRG_STORE_ERROR, MRG_STORE_ERROR_TIMEOUT);
+    sqlite3_close(db);
+}
+
+static void
+a_file_put_in_its_place_is_noticed(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    g_autofree char *old = g_strconcat(fixture->file, ".old", NULL);
+    g_autoptr(GError) error = NULL;
+    MrgProfile profile = {.person = person(1), .address = "a@b.c"};
+    import(fixture, &profile, 1);
+    g_assert_cmpint(fetch(fixture, 1, NULL, 0, NULL), ==, MRG_FETCH_HIT);
+    g_assert_cmpint(g_rename(fixture->file, old), ==, 0);
+    assert_all_fail(fixture, MRG_STORE_ERROR_UNAVAILABLE);
+    g_assert_true(mrg_store_create(fixture->store, &error));
+    g_assert_cmpint(fetch(fixture, 1, NULL, 0, NULL), ==, MRG_FETCH_MISS);
+}
+
+static void
+what_is_stored_wrongly_is_corrupt(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    MrgProfileField in = {"name", field(MRG_FIELD_STRING, "x")};
+    MrgProfile profile = {
+        .person = person(1), .address = "a@b.c", .fields = &in, .n_fields = 1};
+    import(fixture, &profile, 1);
+    run_sql(fixture->file, "UPDATE field SET value = CAST(x'ff' AS TEXT)");
+    const char *names[] = {"name"};
+    MrgField out[1];
+    MrgPersonKey key = person(1);
+    g_autoptr(GError) error = NULL;
+    g_assert_cmpint(mrg_store_fetch(fixture->store, &key, names, 1, out, fixture->arena,
+                                    soon(), &error),
+                    ==, MRG_FETCH_ERROR);
+    g_assert_error(error, MRG_STORE_ERROR, MRG_STORE_ERROR_CORRUPT);
+}
+
+static void
+changes_by_hand_count(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    import_consent(fixture, MRG_CONSENT_GRANTED, 10);
+    import_suppression(fixture, "all", "manual", 0);
+    static const char *const changes[] = {
+        "UPDATE consent SET state = 2", "DELETE FROM consent",
+        "UPDATE suppression SET until = 5", "DELETE FROM suppression"};
+    for (gsize i = 0; i < G_N_ELEMENTS(changes); i++) {
+        guint64 version = load(fixture, 1, 1).version;
+        run_sql(fixture->file, changes[i]);
+        g_assert_cmpuint(load(fixture, 1, 1).version, ==, version + 1);
+    }
+}
+
+/* ---- cases -------------------------------------------------------------- */
+
+const Case sqlite_only[] = {
+    {"deadline/lock", a_lock_ends_at_the_deadline},
+    {"deadline/passed", a_deadline_that_has_passed_is_a_timeout},
+    {"file/replaced", a_file_put_in_its_place_is_noticed},
+    {"stored-wrongly", what_is_stored_wrongly_is_corrupt},
+    {"by-hand", changes_by_hand_count},
+    {NULL, NULL},
+};
+
+const Case sqlite_empty[] = {
+    {"file/missing", a_missing_file_is_unavailable},
+    {"file/empty", missing_tables_are_an_error_of_schema},
+    {"file/garbage", garbage_is_corrupt},
+    {"file/another", another_schema_is_left_alone},
+    {"file/secrecy", a_file_that_others_read_is_refused},
+    {NULL, NULL},
+};
