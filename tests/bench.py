@@ -24,11 +24,15 @@ class Bench:
         self.is_started = is_started
 
     def __enter__(self):
-        self.merganser.prepare()
-        if self.people:
-            self.merganser.import_profiles(self.people)
-        if self.is_started:
-            self.merganser.start()
+        try:
+            self.merganser.prepare()
+            if self.people:
+                self.merganser.import_profiles(self.people)
+            if self.is_started:
+                self.merganser.start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *exception):
