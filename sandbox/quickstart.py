@@ -42,9 +42,10 @@ def say(text):
 
 
 def with_message_id(message, number):
-    """The sample as its nth send."""
+    """The sample as its nth send: with an ID of its own, else it would be taken for a retry of
+    the one before, which is delivered again and counts once."""
     return re.sub(
-        rb"(?m)^Message-ID: <[^>]*>", b"Message-ID: <autumn-picks-%d@sandbox.test>" % number,
+        rb"(?m)^Message-ID: <[^>]*>", b"Message-ID: <autumn-picks-send-%d@sandbox.test>" % number,
         message, count=1,
     )
 
@@ -141,6 +142,7 @@ Everything is still running.  Send a message of your own (it needs an X-Campaign
 
 The cap of one a day holds for these too: raise it in {world.merganser.conf}
 and make the daemon read it with: kill -USR1 {world.merganser.process.pid}
+The same message a second time is taken for a retry: delivered again, counted once.
 
   {tool} why zoe@example.com
   {tool} preview {sample} --to zoe@example.com

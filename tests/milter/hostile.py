@@ -10,7 +10,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 from tests import tap  # noqa: E402
-from tests.bench import Bench, refused  # noqa: E402
+from tests.bench import Bench, mask_tokens, refused, same_copy  # noqa: E402
 from tests.fake.mta import FakeMta, Gone  # noqa: E402
 from tests.people import ANN, BOB, NO_CAP, campaign  # noqa: E402
 
@@ -74,7 +74,7 @@ def body_that_comes_byte_by_byte_is_merged(bench):
         for byte in data.split(b"\r\n\r\n", 1)[1]:
             mta.body(bytes([byte]))
         message, _ = mta.end_of_message().apply(data)
-        tap.equal(message, bench.merged(data), "the copy")
+        same_copy(message, bench.merged(data))
 
 
 def stages(mta):
@@ -98,7 +98,7 @@ def message_aborted_at_any_stage_leaves_nothing_behind(bench):
             data = campaign(number="after")
             event, reply = mta.message(data, [f"<{ANN}>"])
             tap.equal((event, reply.answer), ("eom", "accept"), f"after an abort at {name}")
-            tap.equal(reply.apply(data)[0], expected, f"copy after {name}")
+            same_copy(reply.apply(data)[0], expected, f"copy after {name}")
 
 
 @tap.case
@@ -160,16 +160,16 @@ def odd_recipients_are_answered(bench):
 
 @tap.case
 def many_connections_at_once_get_their_own_copies(bench):
-    expected = {r: bench.merged(campaign(number="many"), r) for r in (ANN, BOB)}
+    data = campaign(number="many")
+    expected = {r: mask_tokens(bench.merged(data, r)) for r in (ANN, BOB)}
     wrong = []
 
     def run(recipient):
         try:
             with bench.mta() as mta:
                 for _ in range(10):
-                    data = campaign(number="many")
                     _, reply = mta.message(data, [f"<{recipient}>"])
-                    if reply.apply(data)[0] != expected[recipient]:
+                    if mask_tokens(reply.apply(data)[0]) != expected[recipient]:
                         wrong.append((recipient, reply))
         except Exception as problem:
             wrong.append((recipient, problem))

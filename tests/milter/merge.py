@@ -10,7 +10,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 from tests import tap  # noqa: E402
-from tests.bench import Bench, refused, without_tokens  # noqa: E402
+from tests.bench import Bench, refused, same_copy  # noqa: E402
 from tests.fake.mta import ALL_STEPS, HEADER_LEADING_SPACE  # noqa: E402
 from tests.people import ANN, BOB, NO_CAP, NOBODY, OUT, campaign  # noqa: E402
 
@@ -39,9 +39,8 @@ def copy_is_personal(bench):
 def copy_is_what_preview_shows(bench):
     for recipient in (ANN, BOB, NOBODY):
         data = campaign(number=f"preview-{recipient[0]}")
-        merged = without_tokens(bench.merged(data, recipient))
-        preview = without_tokens(bench.preview(data, recipient).encode())
-        tap.equal(merged, preview, f"copy of {recipient}")
+        preview = bench.preview(data, recipient).encode()
+        same_copy(bench.merged(data, recipient), preview, f"copy of {recipient}")
 
 
 @tap.case
@@ -51,7 +50,7 @@ def headers_are_the_same_for_an_mta_that_keeps_the_space(bench):
     with bench.mta(steps=ALL_STEPS & ~HEADER_LEADING_SPACE) as mta:
         _, reply = mta.message(data, [f"<{ANN}>"])
         copy, _ = reply.apply(data)
-    tap.equal(copy, bench.merged(data), "the copy")
+    same_copy(copy, bench.merged(data))
     tap.contains(copy, f"\r\nTo: <{ANN}>\r\n".encode(), "the copy")
 
 
@@ -138,7 +137,7 @@ def cap_holds_and_a_retry_is_not_counted_twice(bench):
     with Bench() as capped:
         first = capped.merged(campaign(number="one"))
         again = capped.merged(campaign(number="one"))
-        tap.equal(again, first, "the copy of a retry")
+        same_copy(again, first, "the copy of a retry")
         event, reply = capped.send(campaign(number="two"))
         tap.equal((event, reply.answer), ("eom", "discard"), "answer")
         records = [(r["verdict"], r["reason"].split(":")[0]) for r in capped.merganser.why(ANN)]
