@@ -45,11 +45,31 @@ fields_are_what_is_read(void)
         {"{{#with @root as |r|}}{{r.n}}{{m}}{{/with}}", "n m"},
         {"{{#each l as |n|}}{{n.x}}{{./n}}{{/each}}{{n}}", "l? n"},
         {"{{upper (lookup a b)}}", "a b"},
+        {"{{lookup @root \"a\"}}{{lookup this \"b\"}}", "a b"},
+        {"{{#each l}}{{lookup this \"b\"}}{{lookup .. \"c\"}}{{/each}}", "l? c"},
         {"{{title}}{{eq}}", "title eq"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *list = field_list(cases[i].text);
         g_assert_cmpstr(list, ==, cases[i].fields);
+    }
+}
+
+static void
+reading_the_whole_object_is_known(void)
+{
+    static const char *const whole[] = {"{{#each this}}{{/each}}", "{{lookup @root a}}",
+                                        "{{.}}", "{{#s}}{{.}}{{/s}}",
+                                        "{{#each l}}{{..}}{{/each}}"};
+    static const char *const parts[] = {"{{a}}", "{{#each l}}{{.}}{{/each}}", "{{this.a}}",
+                                        "{{#with o}}{{lookup . k}}{{/with}}"};
+    for (gsize i = 0; i < G_N_ELEMENTS(whole); i++) {
+        g_autoptr(MrgProgram) program = rendering_compile(whole[i], NULL);
+        g_assert_true(mrg_program_reads_root(program));
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) {
+        g_autoptr(MrgProgram) program = rendering_compile(parts[i], NULL);
+        g_assert_false(mrg_program_reads_root(program));
     }
 }
 
@@ -201,6 +221,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/render/program/fields", fields_are_what_is_read);
+    g_test_add_func("/render/program/whole-object", reading_the_whole_object_is_known);
     g_test_add_func("/render/program/shared-fields", all_templates_share_their_fields);
     g_test_add_func("/render/program/header", headers_never_break);
     g_test_add_func("/render/program/escape-scan", escapes_are_found_at_any_place);
