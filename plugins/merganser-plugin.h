@@ -81,7 +81,11 @@ typedef struct MrgField {
     gsize length;
 } MrgField;
 
-typedef enum { MRG_CONSENT_UNKNOWN, MRG_CONSENT_GRANTED, MRG_CONSENT_DENIED } MrgConsentState;
+typedef enum {
+    MRG_CONSENT_UNKNOWN,
+    MRG_CONSENT_GRANTED,
+    MRG_CONSENT_DENIED
+} MrgConsentState;
 
 typedef struct MrgConsent {
     const char *purpose; /* receive, track_open, track_click, profile, predict */
@@ -146,10 +150,10 @@ typedef struct MrgEvent {
 typedef enum { MRG_FETCH_ERROR, MRG_FETCH_MISS, MRG_FETCH_HIT } MrgFetch;
 
 typedef enum {
-    MRG_COMMIT_ERROR,     /* nothing is written */
-    MRG_COMMIT_DONE,      /* written, durably as configured */
-    MRG_COMMIT_CONFLICT,  /* another was faster: load and decide again */
-    MRG_COMMIT_UNCERTAIN  /* the answer was lost: load again, is_repeat tells */
+    MRG_COMMIT_ERROR,    /* nothing is written */
+    MRG_COMMIT_DONE,     /* written, durably as configured */
+    MRG_COMMIT_CONFLICT, /* another was faster: load and decide again */
+    MRG_COMMIT_UNCERTAIN /* the answer was lost: load again, is_repeat tells */
 } MrgCommit;
 
 /* ---- import ----------------------------------------------------------- */
@@ -188,12 +192,12 @@ typedef struct MrgStoreApi {
 
     /* ---- ledger: the mail path */
     /* message may be NULL: then is_repeat is FALSE. */
-    gboolean (*load)(gpointer store, const MrgPersonKey *person, const MrgMessageKey *message,
-                     MrgState *state, const MrgMemory *memory, gint64 deadline_us,
-                     GError **error);
+    gboolean (*load)(gpointer store, const MrgPersonKey *person,
+                     const MrgMessageKey *message, MrgState *state, const MrgMemory *memory,
+                     gint64 deadline_us, GError **error);
     /* Compare-and-swap on the version: history and event row, both or neither.  A message
-     * that already has a final outcome is a CONFLICT, whatever the version.  Every change of
-     * a consent or a suppression raises the version too.  Only ERROR sets error. */
+     * that already has a final outcome is a CONFLICT, whatever the version.  Every change
+     * of a consent or a suppression raises the version too.  Only ERROR sets error. */
     MrgCommit (*commit)(gpointer store, const MrgOutcome *outcome, gint64 deadline_us,
                         GError **error);
     /* The number of a campaign name, the same for ever, from 1. */
@@ -242,7 +246,8 @@ typedef struct MrgPlugin {
 } MrgPlugin;
 
 /* NULL when the plugin cannot work with this host.  Exported. */
-__attribute__((visibility("default"))) const MrgPlugin *mrg_plugin_entry(const MrgHost *host);
+__attribute__((visibility("default"))) const MrgPlugin *
+mrg_plugin_entry(const MrgHost *host);
 
 /* ---- errors ----------------------------------------------------------- */
 

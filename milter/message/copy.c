@@ -180,16 +180,28 @@ append_field(MrgBuffer *out, const char *name, const char *value)
     mrg_buffer_append(out, "\r\n", 2);
 }
 
+/* A message ends with a line end.  A part has the boundary's, unless it was empty and the
+ * line end before the boundary is that of the empty line behind its fields. */
+static gboolean
+needs_line_end(const MrgPart *part, const GByteArray *body)
+{
+    gsize end = part->content.end;
+    return part->is_top ||
+           (part->content.start == end && end < body->len && body->data[end] == '-');
+}
+
 static void
-append_text(MrgBuffer *out, const MrgPart *part, const MrgRendered *rendered)
+append_text(MrgBuffer *out, const MrgPart *part, const GByteArray *body,
+            const MrgRendered *rendered)
 {
     gsize before = out->length;
     if (strcmp(part->encoding_value, "base64") == 0)
         mrg_encode_base64(out, rendered->text, rendered->length);
     else
         mrg_encode_quoted_printable(out, rendered->text, rendered->length);
-    /* A message ends with a line end, a part has the boundary's. */
-    if (part->is_top && out->length > before && out->data[out->length - 1] != '\n')
+    if (out->length == before || !needs_line_end(part, body))
+        return;
+    if (!part->is_top || out->data[out->length - 1] != '\n')
         mrg_buffer_append(out, "\r\n", 2);
 }
 
@@ -243,7 +255,7 @@ splice_part(Splicer *splicer, const MrgPart *part, const MrgRendered *rendered)
         splice_type(splicer, part);
     }
     skip_to(splicer, &part->content);
-    append_text(splicer->out, part, rendered);
+    append_text(splicer->out, part, splicer->body, rendered);
 }
 
 /* The fields of a message that is itself the text. */

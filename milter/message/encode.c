@@ -72,7 +72,8 @@ line_end_length(const char *at, const char *end)
 }
 
 /* White space before a line end, the dot that SMTP doubles and the "From " that mailboxes
- * quote do not survive every transport. */
+ * quote do not survive every transport; a line that begins with "--" could be a boundary
+ * of the message around, and a value must not end its part. */
 static gboolean
 needs_escape(const Quoter *quoter, const char *at, const char *end)
 {
@@ -80,6 +81,8 @@ needs_escape(const Quoter *quoter, const char *at, const char *end)
         return at + 1 == end || line_end_length(at + 1, end) > 0;
     if (quoter->column == 0 && *at == '.')
         return TRUE;
+    if (quoter->column == 0 && *at == '-')
+        return end - at >= 2 && at[1] == '-';
     if (quoter->column == 0 && *at == 'F')
         return end - at >= 5 && memcmp(at, "From ", 5) == 0;
     return !is_literal((guchar) *at);

@@ -18,8 +18,7 @@ static const char *const calls[MRG_PG_N] = {
         "SELECT merganser.mrg_commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     [MRG_PG_CAMPAIGN_NUMBER] = "SELECT merganser.mrg_campaign_number($1)",
     [MRG_PG_IMPORT] =
-        "SELECT merganser.mrg_import($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
-        "$11, $12, $13)",
+        "SELECT merganser.mrg_import($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)",
     [MRG_PG_EVENTS] =
         "SELECT at, campaign, class, verdict, reason FROM merganser.mrg_events($1, $2)",
 };

@@ -57,6 +57,7 @@ assert_lines_fit(const char *encoded, gsize columns)
         g_assert_true(length == 0 || !strchr(" \t", (*line)[length - 1]));
         g_assert_false(g_str_has_prefix(*line, "."));
         g_assert_false(g_str_has_prefix(*line, "From "));
+        g_assert_false(g_str_has_prefix(*line, "--"));
         for (gsize i = 0; i < length; i++)
             g_assert_true(g_ascii_isprint((*line)[i]) || (*line)[i] == '\t');
     }
@@ -90,6 +91,7 @@ quoted_printable_golden(void)
         {"in between", "in between"},
         {"From me\nFrom\n.dot\na.b From ", "=46rom me\r\nFrom\r\n=2Edot\r\na.b From=20"},
         {"cr\rlf", "cr=0Dlf"},
+        {"--b\n-b\n---\na--\n-", "=2D-b\r\n-b\r\n=2D--\r\na--\r\n-"},
         {"\x7f\x01", "=7F=01"},
         {"123456789012345678901234567890123456789012345678901234567890123456789012345.x",
          "123456789012345678901234567890123456789012345678901234567890123456789012345=\r\n"
@@ -140,10 +142,25 @@ line_ends_at_every_column(void)
 static gsize
 random_text(char *text, gsize room)
 {
-    static const char *const pieces[] = {
-        "a",  " ",  "\t",           "\n",   "\r\n", "=",
-        ".",  "?",  "From ",        "word", "_",    "\xc3\xa4",
-        "=?", "\"", "\xe2\x82\xac", ",",    "<>",   "\xf0\x9f\x98\x80"};
+    static const char *const pieces[] = {"a",
+                                         " ",
+                                         "\t",
+                                         "\n",
+                                         "\r\n",
+                                         "=",
+                                         ".",
+                                         "?",
+                                         "From ",
+                                         "word",
+                                         "_",
+                                         "--",
+                                         "\xc3\xa4",
+                                         "=?",
+                                         "\"",
+                                         "\xe2\x82\xac",
+                                         ",",
+                                         "<>",
+                                         "\xf0\x9f\x98\x80"};
     gsize n = 0;
     for (int i = g_test_rand_int_range(0, 200); i > 0 && n + 8 < room; i--) {
         const char *piece = pieces[g_test_rand_int_range(0, G_N_ELEMENTS(pieces))];

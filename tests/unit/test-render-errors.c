@@ -180,7 +180,7 @@ output_is_bounded_with_the_position(void)
     Rendering how = {.limit = 100};
     g_autofree char *json = long_list(101);
     g_autofree char *text = rendering_run(&how, "abc\n{{#each l}}{{.}}{{/each}}", -1, json);
-    g_assert_cmpstr(text, ==, "error: t:2:12: the text grows longer than 100 bytes");
+    g_assert_cmpstr(text, ==, "error: t:2:14: the text grows longer than 100 bytes");
     g_autofree char *good_json = long_list(96);
     g_autofree char *good =
         rendering_run(&how, "abc\n{{#each l}}{{.}}{{/each}}", -1, good_json);
