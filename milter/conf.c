@@ -336,7 +336,7 @@ static MrgConf *
 read_conf(const MrgIni *ini, GError **error)
 {
     g_autoptr(MrgConf) conf = g_new0(MrgConf, 1);
-    g_atomic_ref_count_init(&conf->references);
+    g_atomic_int_set(&conf->references, 1);
     conf->arena = mrg_arena_new();
     conf->path = mrg_arena_strdup(conf->arena, ini->path);
     store_fallbacks(settings, G_N_ELEMENTS(settings), conf, conf->arena);
@@ -369,14 +369,14 @@ mrg_conf_load(const char *path, GError **error)
 MrgConf *
 mrg_conf_ref(MrgConf *conf)
 {
-    g_atomic_ref_count_inc(&conf->references);
+    g_atomic_int_inc(&conf->references);
     return conf;
 }
 
 void
 mrg_conf_unref(MrgConf *conf)
 {
-    if (conf && g_atomic_ref_count_dec(&conf->references)) {
+    if (conf && g_atomic_int_dec_and_test(&conf->references)) {
         mrg_arena_free(conf->arena);
         g_free(conf);
     }

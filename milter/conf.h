@@ -39,7 +39,7 @@ typedef struct MrgPluginConf {
 } MrgPluginConf;
 
 typedef struct MrgConf {
-    gatomicrefcount references;
+    gint references; /* atomic */
     MrgArena *arena;
     const char *path;
     MrgPolicy policy;

@@ -24,7 +24,7 @@
 #define COMMIT_TRIES 64
 
 struct MrgPipeline {
-    gatomicrefcount references;
+    gint references; /* atomic */
     MrgConf *conf;
     MrgKeyring *keyring;
     MrgStore *store;
@@ -521,7 +521,7 @@ MrgPipeline *
 mrg_pipeline_new(MrgConf *conf, GError **error)
 {
     g_autoptr(MrgPipeline) pipeline = g_new0(MrgPipeline, 1);
-    g_atomic_ref_count_init(&pipeline->references);
+    g_atomic_int_set(&pipeline->references, 1);
     pipeline->conf = mrg_conf_ref(conf);
     pipeline->horizon_us = mrg_policy_horizon_us(&conf->policy);
     pipeline->plans = mrg_plan_cache_new(PLANS_KEPT);
@@ -538,14 +538,14 @@ mrg_pipeline_new(MrgConf *conf, GError **error)
 MrgPipeline *
 mrg_pipeline_ref(MrgPipeline *pipeline)
 {
-    g_atomic_ref_count_inc(&pipeline->references);
+    g_atomic_int_inc(&pipeline->references);
     return pipeline;
 }
 
 void
 mrg_pipeline_unref(MrgPipeline *pipeline)
 {
-    if (!pipeline || !g_atomic_ref_count_dec(&pipeline->references))
+    if (!pipeline || !g_atomic_int_dec_and_test(&pipeline->references))
         return;
     mrg_outbox_free(pipeline->outbox);
     mrg_plan_cache_free(pipeline->plans);

@@ -37,14 +37,14 @@ content_equal(gconstpointer a, gconstpointer b)
 static MrgPlan *
 plan_ref(MrgPlan *plan)
 {
-    g_atomic_ref_count_inc(&plan->references);
+    g_atomic_int_inc(&plan->references);
     return plan;
 }
 
 void
 mrg_plan_unref(MrgPlan *plan)
 {
-    if (!plan || !g_atomic_ref_count_dec(&plan->references))
+    if (!plan || !g_atomic_int_dec_and_test(&plan->references))
         return;
     if (plan->program)
         mrg_program_unref(plan->program);
@@ -179,7 +179,7 @@ plan_new(const MrgMessageKey *content, const MrgEnvelope *envelope,
          const MrgCampaign *campaign, const MrgSchema *schema, GError **error)
 {
     g_autoptr(MrgPlan) plan = g_new0(MrgPlan, 1);
-    g_atomic_ref_count_init(&plan->references);
+    g_atomic_int_set(&plan->references, 1);
     plan->content = *content;
     plan->layout = mrg_layout_new(envelope, error);
     if (!plan->layout)

@@ -20,7 +20,7 @@
 #include "render/render.h"
 
 typedef struct MrgPlan {
-    gatomicrefcount references;
+    gint references;       /* atomic */
     MrgMessageKey content; /* of everything the plan depends on */
     MrgLayout *layout;
     MrgProgram *program;

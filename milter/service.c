@@ -19,18 +19,33 @@ mrg_service_stop(void)
     pthread_mutex_unlock(&mutex);
 }
 
+static char *
+dup_conf_path(void)
+{
+    pthread_mutex_lock(&mutex);
+    char *path = g_strdup(conf_path);
+    pthread_mutex_unlock(&mutex);
+    return path;
+}
+
 gboolean
 mrg_service_reload(GError **error)
 {
-    g_autoptr(MrgConf) conf = mrg_conf_load(conf_path, error);
-    MrgPipeline *fresh = conf ? mrg_pipeline_new(conf, error) : NULL;
-    if (!fresh)
+    g_autofree char *path = dup_conf_path();
+    if (!path)
+        return TRUE; /* the end has begun */
+    g_autoptr(MrgConf) conf = mrg_conf_load(path, error);
+    MrgPipeline *other = conf ? mrg_pipeline_new(conf, error) : NULL;
+    if (!other)
         return FALSE;
     pthread_mutex_lock(&mutex);
-    MrgPipeline *old = current;
-    current = fresh;
+    if (current) {
+        MrgPipeline *old = current;
+        current = other;
+        other = old;
+    }
     pthread_mutex_unlock(&mutex);
-    mrg_pipeline_unref(old);
+    mrg_pipeline_unref(other);
     return TRUE;
 }
 
@@ -64,8 +79,10 @@ mrg_service_block_signals(void)
 void
 mrg_service_start(MrgPipeline *pipeline, const char *path)
 {
+    pthread_mutex_lock(&mutex);
     current = pipeline;
     conf_path = g_strdup(path);
+    pthread_mutex_unlock(&mutex);
     /* It waits for signals until the program ends: nobody joins it. */
     g_thread_unref(g_thread_new("signals", watch, NULL));
 }
@@ -74,10 +91,10 @@ static const MrgIntakeRules *
 acquire(gpointer *hold)
 {
     pthread_mutex_lock(&mutex);
-    MrgPipeline *pipeline = mrg_pipeline_ref(current);
+    MrgPipeline *pipeline = current ? mrg_pipeline_ref(current) : NULL;
     pthread_mutex_unlock(&mutex);
     *hold = pipeline;
-    return mrg_pipeline_rules(pipeline);
+    return pipeline ? mrg_pipeline_rules(pipeline) : NULL;
 }
 
 static void

@@ -40,7 +40,7 @@ mrg_builder_new(void)
 {
     MrgBuilder *builder = g_new0(MrgBuilder, 1);
     builder->program = g_new0(MrgProgram, 1);
-    g_atomic_ref_count_init(&builder->program->references);
+    g_atomic_int_set(&builder->program->references, 1);
     builder->program->arena = mrg_arena_new();
     builder->code = g_array_new(FALSE, FALSE, sizeof(MrgInstruction));
     builder->pool = g_string_new(NULL);

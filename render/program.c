@@ -13,14 +13,14 @@ const char *const mrg_loop_variable_names[MRG_LOOP_COUNT] = {
 MrgProgram *
 mrg_program_ref(MrgProgram *program)
 {
-    g_atomic_ref_count_inc(&program->references);
+    g_atomic_int_inc(&program->references);
     return program;
 }
 
 void
 mrg_program_unref(MrgProgram *program)
 {
-    if (!program || !g_atomic_ref_count_dec(&program->references))
+    if (!program || !g_atomic_int_dec_and_test(&program->references))
         return;
     g_free(program->code);
     g_free(program->pool);

@@ -67,7 +67,7 @@ typedef struct MrgSection {
 } MrgSection;
 
 struct MrgProgram {
-    gatomicrefcount references;
+    gint references; /* atomic */
     MrgArena *arena; /* what the tables point to */
     MrgInstruction *code;
     char *pool; /* literal text */

@@ -141,8 +141,10 @@ static sfsistat
 on_connect(SMFICTX *ctx, char *host G_GNUC_UNUSED, _SOCK_ADDR *address G_GNUC_UNUSED)
 {
     MrgConnection *connection = connection_of(ctx);
-    mrg_connection_set_daemon(connection, smfi_getsymval(ctx, (char *) "{daemon_name}"));
-    return mrg_connection_may_be_trusted(connection) ? SMFIS_CONTINUE : SMFIS_ACCEPT;
+    if (!mrg_connection_set_daemon(connection,
+                                   smfi_getsymval(ctx, (char *) "{daemon_name}")))
+        return SMFIS_TEMPFAIL;
+    return connection->may_be_trusted ? SMFIS_CONTINUE : SMFIS_ACCEPT;
 }
 
 /* "<ann@example.com>" over SMTP, without brackets from sendmail(1). */
@@ -160,7 +162,9 @@ on_mail(SMFICTX *ctx, char **arguments)
 {
     MrgConnection *connection = connection_of(ctx);
     g_autofree char *sender = bare_address(arguments[0]);
-    mrg_connection_begin(connection, sender, smfi_getsymval(ctx, (char *) "{auth_authen}"));
+    if (!mrg_connection_begin(connection, sender,
+                              smfi_getsymval(ctx, (char *) "{auth_authen}")))
+        return SMFIS_TEMPFAIL;
     return connection->envelope->role == MRG_ROLE_NONE ? SMFIS_ACCEPT : SMFIS_CONTINUE;
 }
 

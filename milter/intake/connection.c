@@ -50,34 +50,30 @@ mrg_connection_free(MrgConnection *connection)
     g_free(connection);
 }
 
-void
+gboolean
 mrg_connection_begin(MrgConnection *connection, const char *sender, const char *login)
 {
     mrg_connection_end(connection);
     connection->rules = connection->handler->acquire(&connection->hold);
+    if (!connection->rules)
+        return FALSE;
     MrgRole role = connection->daemon_role;
     if (role == MRG_ROLE_NONE)
         role = mrg_trust_of_login(connection->rules, login);
     connection->envelope = mrg_envelope_new(role, sender);
+    return TRUE;
 }
 
-void
+gboolean
 mrg_connection_set_daemon(MrgConnection *connection, const char *daemon_name)
 {
     gpointer hold;
     const MrgIntakeRules *rules = connection->handler->acquire(&hold);
+    if (!rules)
+        return FALSE;
     connection->daemon_role = mrg_trust_of_daemon(rules, daemon_name);
+    connection->may_be_trusted =
+        connection->daemon_role != MRG_ROLE_NONE || *rules->senders;
     connection->handler->release(hold);
-}
-
-gboolean
-mrg_connection_may_be_trusted(MrgConnection *connection)
-{
-    if (connection->daemon_role != MRG_ROLE_NONE)
-        return TRUE;
-    gpointer hold;
-    const MrgIntakeRules *rules = connection->handler->acquire(&hold);
-    gboolean has_senders = rules->senders[0] != NULL;
-    connection->handler->release(hold);
-    return has_senders;
+    return TRUE;
 }

@@ -15,6 +15,7 @@ typedef struct MrgConnection {
     gboolean is_body_silent;
     gboolean is_value_exact; /* negotiated: header values keep the space before them */
     MrgRole daemon_role;
+    gboolean may_be_trusted; /* by its daemon, or by a login still to come */
 
     /* One message. */
     const MrgIntakeRules *rules;
@@ -25,14 +26,13 @@ typedef struct MrgConnection {
 MrgConnection *mrg_connection_new(const MrgIntakeHandler *handler);
 void mrg_connection_free(MrgConnection *connection);
 
-void mrg_connection_begin(MrgConnection *connection, const char *sender, const char *login);
+/* FALSE when the program is about to end: the MTA must come again. */
+gboolean mrg_connection_begin(MrgConnection *connection, const char *sender,
+                              const char *login);
 /* Ends the message, whichever way; harmless when there is none. */
 void mrg_connection_end(MrgConnection *connection);
 
-/* The role of the daemon that this connection came by. */
-void mrg_connection_set_daemon(MrgConnection *connection, const char *daemon_name);
-
-/* Whether any login is trusted, so that an untrusted daemon must be listened to. */
-gboolean mrg_connection_may_be_trusted(MrgConnection *connection);
+/* The role of the daemon that this connection came by.  FALSE as above. */
+gboolean mrg_connection_set_daemon(MrgConnection *connection, const char *daemon_name);
 
 #endif

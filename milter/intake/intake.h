@@ -23,7 +23,8 @@ typedef struct MrgIntakeRules {
 
 /* What the rest of the program does for intake. */
 typedef struct MrgIntakeHandler {
-    /* The rules in force, and in hold a reference that keeps them for one message. */
+    /* The rules in force, and in hold a reference that keeps them for one message; NULL
+     * when the program is about to end. */
     const MrgIntakeRules *(*acquire)(gpointer *hold);
     void (*release)(gpointer hold);
     /* A campaign message is complete. */
