@@ -16,6 +16,10 @@
 #include <string.h>
 #include <time.h>
 
+/* Under clang, _FORTIFY_SOURCE makes these two macros. */
+#undef sprintf
+#undef vsprintf
+
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok gmtime localtime atoi rand
 
 #endif

@@ -28,6 +28,8 @@ print_fields(const Check *check, const char *path, const MrgProgram *program)
                 check->schema->n_fields && !mrg_schema_field(check->schema, fields[i].name)
                     ? ", not declared"
                     : "");
+    if (mrg_program_reads_root(program))
+        g_print("  (the person as a whole: the milter would refuse it)\n");
 }
 
 static json_t *
@@ -87,8 +89,10 @@ check_file(const Check *check, const char *path)
     g_autoptr(MrgProgram) program = compile_file(check, path, &error);
     if (check->json)
         json_array_append_new(check->json,
-                              program ? json_pack("{s:s,s:b,s:o}", "file", path, "ok", 1,
-                                                  "fields", fields_json(check, program))
+                              program ? json_pack("{s:s,s:b,s:b,s:o}", "file", path, "ok",
+                                                  1, "reads_whole_person",
+                                                  mrg_program_reads_root(program), "fields",
+                                                  fields_json(check, program))
                                       : json_pack("{s:s,s:b,s:s}", "file", path, "ok", 0,
                                                   "error", error->message));
     else if (program)

@@ -19,7 +19,7 @@ typedef enum {
     MRG_ERROR_STRUCTURE,  /* the MIME structure cannot be read */
     MRG_ERROR_CHARSET,    /* a part's charset is unknown or its bytes do not fit it */
     MRG_ERROR_SIGNED,     /* signed or encrypted before merging */
-    MRG_ERROR_DEFECT,     /* over a bound, NUL, bare CR */
+    MRG_ERROR_DEFECT,     /* over a bound */
     MRG_ERROR_RECIPIENTS, /* not exactly one recipient */
     MRG_ERROR_ADDRESS,    /* the recipient's address cannot be normalised */
     MRG_ERROR_FIELD,      /* a template reads a field that it must not */

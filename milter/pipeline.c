@@ -39,23 +39,12 @@ struct MrgPipeline {
 static gboolean
 refuse_defect(const MrgEnvelope *envelope, GError **error)
 {
-    static const struct {
-        MrgError code;
-        const char *text;
-    } defects[] = {
-        [MRG_DEFECT_HEADER_COUNT] = {MRG_ERROR_DEFECT, "too many header fields"},
-        [MRG_DEFECT_HEADER_BYTES] = {MRG_ERROR_DEFECT, "the header fields are too long"},
-        [MRG_DEFECT_BODY_BYTES] = {MRG_ERROR_DEFECT, "the body is too long"},
-        [MRG_DEFECT_NUL] = {MRG_ERROR_STRUCTURE, "the message contains a NUL byte"},
-        [MRG_DEFECT_BARE_CR] =
-            {MRG_ERROR_STRUCTURE,
-             "the message contains a carriage return without a line feed"},
-        [MRG_DEFECT_RECIPIENTS] = {MRG_ERROR_DEFECT, "too many recipients"},
-    };
-    if (envelope->defect == MRG_DEFECT_NONE)
+    MrgDefect defect = envelope->defect;
+    if (defect == MRG_DEFECT_NONE)
         return TRUE;
-    g_set_error_literal(error, MRG_ERROR, defects[envelope->defect].code,
-                        defects[envelope->defect].text);
+    gboolean is_malformed = defect == MRG_DEFECT_NUL || defect == MRG_DEFECT_BARE_CR;
+    g_set_error(error, MRG_ERROR, is_malformed ? MRG_ERROR_STRUCTURE : MRG_ERROR_DEFECT,
+                "the message cannot be merged: %s", mrg_defect_text(defect));
     return FALSE;
 }
 

@@ -141,6 +141,20 @@ compile(MrgPlan *plan, const MrgCampaign *campaign, const MrgSchema *schema, GEr
     return plan->program != NULL;
 }
 
+/* The fields are all that is asked of the store: a template that goes over the whole person
+ * would see a part and take it for everything. */
+static gboolean
+refuse_whole_person(const MrgPlan *plan, GError **error)
+{
+    if (!mrg_program_reads_root(plan->program))
+        return TRUE;
+    g_set_error_literal(
+        error, MRG_ERROR, MRG_ERROR_FIELD,
+        "a template reads the person as a whole ({{this}} or {{#each this}} "
+        "outside of any block): name the fields instead");
+    return FALSE;
+}
+
 static gboolean
 list_names(MrgPlan *plan, const MrgSchema *schema, GError **error)
 {
@@ -171,7 +185,8 @@ plan_new(const MrgMessageKey *content, const MrgEnvelope *envelope,
     if (!plan->layout)
         return NULL;
     plan->parts = mrg_layout_parts(plan->layout, &plan->n_parts);
-    if (!compile(plan, campaign, schema, error) || !list_names(plan, schema, error))
+    if (!compile(plan, campaign, schema, error) || !refuse_whole_person(plan, error) ||
+        !list_names(plan, schema, error))
         return NULL;
     return g_steal_pointer(&plan);
 }

@@ -336,14 +336,16 @@ mrg_builder_load_either(MrgBuilder *builder, MrgSlice name, guint up, guint slot
 }
 
 void
-mrg_builder_load_this(MrgBuilder *builder, guint up)
+mrg_builder_load_this(MrgBuilder *builder, guint up, gboolean may_be_root)
 {
+    builder->program->reads_root |= may_be_root;
     push(builder, (MrgInstruction){.op = MRG_OP_LOAD_THIS, .a = (guint8) up});
 }
 
 void
 mrg_builder_load_root(MrgBuilder *builder)
 {
+    builder->program->reads_root = TRUE;
     push(builder, (MrgInstruction){.op = MRG_OP_LOAD_ROOT});
 }
 

@@ -45,7 +45,7 @@ void mrg_builder_unguard(MrgBuilder *builder, guint slot);
 void mrg_builder_load_slot(MrgBuilder *builder, guint slot);
 void mrg_builder_load_member(MrgBuilder *builder, MrgSlice name, guint up);
 void mrg_builder_load_either(MrgBuilder *builder, MrgSlice name, guint up, guint slot);
-void mrg_builder_load_this(MrgBuilder *builder, guint up);
+void mrg_builder_load_this(MrgBuilder *builder, guint up, gboolean may_be_root);
 void mrg_builder_load_root(MrgBuilder *builder);
 void mrg_builder_load_loop(MrgBuilder *builder, MrgLoopVariable variable, guint up);
 /* Frame 0 is the root's; every enter opens the next one. */

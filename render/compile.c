@@ -181,7 +181,7 @@ load_context(Compiler *compiler, const MrgExpr *expr, Target target)
     if (is_surely_root(target))
         mrg_builder_load_root(compiler->builder);
     else
-        mrg_builder_load_this(compiler->builder, expr->up);
+        mrg_builder_load_this(compiler->builder, expr->up, target.is_root);
 }
 
 static void
@@ -316,6 +316,31 @@ load_arguments(Compiler *compiler, const MrgCall *call, const MrgHelper *helper)
     return TRUE;
 }
 
+/* (lookup @root "name") is the field of that name, which must be known as such. */
+static gboolean
+is_field_lookup(const Compiler *compiler, const MrgCall *call, const MrgHelper *helper)
+{
+    if (helper->function != mrg_helper_lookup || call->args[1]->type != MRG_EXPR_LITERAL)
+        return FALSE;
+    const MrgExpr *object = call->args[0];
+    return (is_at_root_name(object) && object->n_segments == 1) ||
+           (is_context(object) && is_surely_root(find_target(compiler, object->up)));
+}
+
+static gboolean
+load_helper(Compiler *compiler, const MrgCall *call, const MrgHelper *helper)
+{
+    if (is_field_lookup(compiler, call, helper)) {
+        load_field(compiler, call->args[1]->segments[0]);
+        return TRUE;
+    }
+    if (!load_arguments(compiler, call, helper))
+        return FALSE;
+    mrg_builder_at(compiler->builder, call->head->offset);
+    mrg_builder_call(compiler->builder, helper, call->n_args, call->names, call->n_named);
+    return TRUE;
+}
+
 /* A name without arguments is a field, whatever helpers there are. */
 static gboolean
 load_call(Compiler *compiler, const MrgCall *call)
@@ -331,12 +356,8 @@ load_call(Compiler *compiler, const MrgCall *call)
             mrg_quote(call->head->segments[0].text, call->head->segments[0].length).text,
             mrg_quote(call->head->segments[0].text, call->head->segments[0].length).text);
     const MrgHelper *helper = find_helper(compiler, call);
-    if (!helper || !check_arguments(compiler, call, helper) ||
-        !load_arguments(compiler, call, helper))
-        return FALSE;
-    mrg_builder_at(compiler->builder, call->head->offset);
-    mrg_builder_call(compiler->builder, helper, call->n_args, call->names, call->n_named);
-    return TRUE;
+    return helper && check_arguments(compiler, call, helper) &&
+           load_helper(compiler, call, helper);
 }
 
 /* ---- blocks ---- */

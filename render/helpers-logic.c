@@ -39,7 +39,8 @@ count_digits(const char *text, gsize length)
 static gboolean
 read_decimal(const MrgValue *value, Decimal *decimal)
 {
-    if (value->type != MRG_VALUE_NUMBER && value->type != MRG_VALUE_STRING)
+    if ((value->type != MRG_VALUE_NUMBER && value->type != MRG_VALUE_STRING) ||
+        !value->length)
         return FALSE;
     const char *text = value->text, *end = text + value->length;
     decimal->is_negative = text < end && *text == '-';

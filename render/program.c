@@ -41,6 +41,12 @@ mrg_program_fields(const MrgProgram *program, gsize *n_fields)
 }
 
 gboolean
+mrg_program_reads_root(const MrgProgram *program)
+{
+    return program->reads_root;
+}
+
+gboolean
 mrg_program_is_constant(const MrgProgram *program, gsize template_index)
 {
     g_return_val_if_fail(template_index < program->n_sections, FALSE);

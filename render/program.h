@@ -76,6 +76,7 @@ struct MrgProgram {
     MrgProgramField *fields;
     MrgPosition *positions; /* in the order of the instructions */
     MrgSection *sections;
+    gboolean reads_root;
     gsize n_code, n_pool, n_constants, n_names, n_fields, n_positions, n_sections;
 };
 

@@ -77,6 +77,10 @@ void mrg_program_unref(MrgProgram *program);
  * Borrowed from the program. */
 const MrgProgramField *mrg_program_fields(const MrgProgram *program, gsize *n_fields);
 
+/* Whether a template may ask for the whole object ({{#each this}}, {{lookup @root key}}),
+ * so that what it reads cannot be told from the fields. */
+gboolean mrg_program_reads_root(const MrgProgram *program);
+
 /* Whether this template prints the same text for everybody: its own. */
 gboolean mrg_program_is_constant(const MrgProgram *program, gsize template_index);
 
@@ -85,7 +89,7 @@ char *mrg_program_disassemble(const MrgProgram *program);
 
 typedef struct MrgRenderInput {
     const MrgValue *slots; /* one per field; MISSING where the person has none */
-    const MrgValue *root;  /* the whole object where there is one, or NULL */
+    const MrgValue *root;  /* the whole object, or NULL: then one is made of the slots */
     gint64 now_us;         /* microseconds since 1970-01-01 UTC */
     MrgArena *arena;       /* scratch; what is made here must outlive the output only */
 } MrgRenderInput;

@@ -111,7 +111,7 @@ call_helper(Vm *vm, const MrgInstruction *i)
     MrgHelperCall call = make_call(vm);
     call.n_args = mrg_call_positional(i);
     call.n_named = mrg_call_named(i);
-    call.names = vm->program->names + i->c;
+    call.names = call.n_named ? &vm->program->names[i->c] : NULL;
     vm->top -= call.n_args + call.n_named;
     call.args = vm->top;
     MrgValue result = mrg_helper_by_id(i->a)->function(&call);

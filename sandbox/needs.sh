@@ -9,6 +9,7 @@ BUILD_PACKAGES="autoconf autoconf-archive automake gcc libc6-dev libglib2.0-dev
 libgmime-3.0-dev libjansson-dev libmilter-dev libpq-dev libsodium-dev libsqlite3-dev libtool
 make pkg-config"
 MTA_PACKAGES="postfix python3"
+TEST_PACKAGES="clang-format postgresql"
 
 say() {
     printf '%s\n' "$*" >&2
@@ -57,6 +58,16 @@ install_quietly() {
         trap '$SUDO rm -f "$guard"; exit 130' HUP INT TERM
     fi
     status=0
+    # The tests start servers of their own: no cluster that would start with the machine.
+    clusters=/etc/postgresql-common/createcluster.conf
+    case " $* " in
+    *" postgresql "*)
+        [ -e "$clusters" ] || {
+            $SUDO mkdir -p "${clusters%/*}"
+            echo 'create_main_cluster = false' | $SUDO tee "$clusters" >/dev/null
+        }
+        ;;
+    esac
     for package; do
         [ "$package" = postfix ] && command -v debconf-set-selections >/dev/null &&
             echo "postfix postfix/main_mailer_type select No configuration" |

@@ -218,6 +218,7 @@ on_message_end(SMFICTX *ctx)
     MrgConnection *connection = connection_of(ctx);
     MrgEnvelope *envelope = connection->envelope;
     const MrgMta mta = {&mta_api, ctx};
+    mrg_envelope_end_body(envelope);
     envelope->queue_id =
         mrg_arena_strdup(envelope->arena, smfi_getsymval(ctx, (char *) "i"));
     MrgAnswer answer = connection->handler->message(connection->hold, envelope, &mta);

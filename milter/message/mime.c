@@ -9,6 +9,9 @@
 #include "milter/message/split.h"
 #include "milter/message/words.h"
 
+/* A parameter of a content type that is longer, or not ASCII, is not taken over. */
+#define PARAMETER_MAX 200
+
 struct MrgLayout {
     gint references;
     MrgArena *arena; /* texts and names */
@@ -167,20 +170,33 @@ read_text(MrgLayout *layout, MrgPart *part, const MrgPiece *piece, const char *b
     return !g_str_has_prefix(start, "-----BEGIN PGP") || refuse_signed(error, part->name);
 }
 
-/* GMime folds and encodes; what it wrote must still be one field of short ASCII lines. */
+/* Written by ourselves: GMime 3.2 never ends on a name that is longer than a line. */
 static gboolean
-is_safe_value(const char *value)
+is_kept_parameter(const char *name, const char *value)
 {
-    gsize column = 0;
-    for (const char *c = value; *c; c++, column++) {
-        if (*c == '\n' && c[1] != ' ' && c[1] != '\t')
+    static const char *const replaced[] = {"charset", "format", "delsp"};
+    for (gsize i = 0; i < G_N_ELEMENTS(replaced); i++)
+        if (g_ascii_strcasecmp(name, replaced[i]) == 0)
             return FALSE;
-        if (*c == '\n')
-            column = 0;
-        else if ((*c < ' ' && *c != '\t') || *c > 126 || column > 900)
+    gsize length = strspn(name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_.");
+    if (length == 0 || length > PARAMETER_MAX || name[length])
+        return FALSE;
+    for (length = 0; value[length]; length++)
+        if (!g_ascii_isprint(value[length]))
             return FALSE;
+    return length <= PARAMETER_MAX;
+}
+
+static void
+put_parameter(GString *out, const char *name, const char *value)
+{
+    g_string_append_printf(out, ";\n %s=\"", name);
+    for (const char *c = value; *c; c++) {
+        if (*c == '"' || *c == '\\')
+            g_string_append_c(out, '\\');
+        g_string_append_c(out, *c);
     }
-    return *value != '\0';
+    g_string_append_c(out, '"');
 }
 
 /* Values may now end a line in a space or begin it with '>', which format=flowed (RFC
@@ -189,14 +205,16 @@ static const char *
 type_value(MrgLayout *layout, const MrgPiece *piece, TemplateType type)
 {
     GMimeParamList *params = g_mime_content_type_get_parameters(piece->type);
-    g_mime_param_list_remove(params, "format");
-    g_mime_param_list_remove(params, "delsp");
-    g_mime_content_type_set_parameter(piece->type, "charset", "utf-8");
-    g_autofree char *encoded = g_mime_content_type_encode(piece->type, NULL);
-    g_strstrip(encoded);
-    return is_safe_value(encoded)
-               ? mrg_arena_strdup(layout->arena, encoded)
-               : mrg_arena_printf(layout->arena, "%s; charset=utf-8", template_types[type]);
+    g_autoptr(GString) out = g_string_new(NULL);
+    g_string_printf(out, "%s; charset=utf-8", template_types[type]);
+    for (int i = 0; i < g_mime_param_list_length(params); i++) {
+        GMimeParam *param = g_mime_param_list_get_parameter_at(params, i);
+        const char *name = g_mime_param_get_name(param);
+        const char *value = g_mime_param_get_value(param);
+        if (name && value && is_kept_parameter(name, value))
+            put_parameter(out, name, value);
+    }
+    return mrg_arena_dup(layout->arena, out->str, out->len);
 }
 
 static gboolean

@@ -39,8 +39,8 @@ typedef struct MrgPart {
      * start of the part's header block where there is none.  Unused for is_top. */
     MrgSpan type_field, encoding_field;
     /* What to write when the part changes, without the name and the line end. */
-    const char *type_value;     /* text/...; charset=utf-8, other parameters kept but
-                                   format and delsp; folds are LF + white space */
+    const char *type_value;     /* text/...; charset=utf-8, other ASCII parameters
+                                   kept but format and delsp; folds are LF + space */
     const char *encoding_value; /* quoted-printable or base64 */
 } MrgPart;
 

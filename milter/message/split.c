@@ -255,7 +255,9 @@ read_header_line(Splitter *splitter, const Line *line, GError **error)
     const char *text = splitter->body + line->start;
     gsize length = line->end - line->start;
     MrgPiece *piece = last_piece(splitter);
-    if (length && (*text == ' ' || *text == '\t') && line->start > piece->block_start) {
+    if (length && (*text == ' ' || *text == '\t')) {
+        if (line->start == piece->block_start)
+            return fail(error, "the fields of a part begin with white space");
         if (splitter->field >= 0)
             piece->fields[splitter->field].end = line->next;
         return TRUE;

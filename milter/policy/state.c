@@ -90,11 +90,12 @@ gboolean
 mrg_state_read(MrgStateView *view, const MrgState *state, MrgArena *arena, GError **error)
 {
     gsize length = state->history_length;
-    gsize n = length ? count_lines(state->history, length) : 0;
+    const char *text = length ? state->history : ""; /* nothing may be NULL */
+    gsize n = count_lines(text, length);
     if (n > MRG_HISTORY_MAX)
         return fail(error, n, "is one too many");
     MrgSend *sends = mrg_arena_array(arena, MrgSend, n);
-    Reader reader = {state->history, state->history + length, arena};
+    Reader reader = {text, text + length, arena};
     for (gsize i = 0; i < n; i++) {
         if (!read_send(&reader, &sends[i]))
             return fail(error, i + 1, "is malformed");

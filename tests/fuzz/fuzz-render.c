@@ -141,7 +141,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2)
         return 0;
     gsize n_data = MIN(data[1], size - 2);
-    g_autofree char *text = g_memdup2(data + 2, MAX(size - 2 - n_data, 1));
+    g_autofree char *text = g_memdup2(data + 2, size - 2 - n_data);
     MrgTemplate template = {.name = "t",
                             .text = text ? text : "",
                             .length = size - 2 - n_data,

@@ -101,7 +101,7 @@ a_deadline_that_has_passed_is_a_timeout(Fixture *fixture,
 }
 
 static void
-a_file_put_in_its_place_is_noticed(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+a_file_that_went_away_is_noticed(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
 {
     g_autofree char *old = g_strconcat(fixture->file, ".old", NULL);
     g_autoptr(GError) error = NULL;
@@ -111,6 +111,23 @@ a_file_put_in_its_place_is_noticed(Fixture *fixture, gconstpointer plugin G_GNUC
     g_assert_cmpint(g_rename(fixture->file, old), ==, 0);
     assert_all_fail(fixture, MRG_STORE_ERROR_UNAVAILABLE);
     g_assert_true(mrg_store_create(fixture->store, &error));
+    g_assert_cmpint(fetch(fixture, 1, NULL, 0, NULL), ==, MRG_FETCH_MISS);
+}
+
+static void
+a_file_put_in_its_place_is_noticed(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    g_autofree char *backup = g_strconcat(fixture->file, ".old", NULL);
+    g_autofree char *bytes = NULL;
+    gsize length;
+    MrgProfile profile = {.person = person(1), .address = "a@b.c"};
+    run_sql(fixture->file, "PRAGMA wal_checkpoint(TRUNCATE)");
+    g_assert_true(g_file_get_contents(fixture->file, &bytes, &length, NULL));
+    g_assert_true(g_file_set_contents(backup, bytes, (gssize) length, NULL));
+    import(fixture, &profile, 1);
+    g_assert_cmpint(fetch(fixture, 1, NULL, 0, NULL), ==, MRG_FETCH_HIT);
+    run_sql(fixture->file, "PRAGMA wal_checkpoint(TRUNCATE)");
+    g_assert_cmpint(g_rename(backup, fixture->file), ==, 0);
     g_assert_cmpint(fetch(fixture, 1, NULL, 0, NULL), ==, MRG_FETCH_MISS);
 }
 
@@ -152,6 +169,7 @@ changes_by_hand_count(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
 const Case sqlite_only[] = {
     {"deadline/lock", a_lock_ends_at_the_deadline},
     {"deadline/passed", a_deadline_that_has_passed_is_a_timeout},
+    {"file/away", a_file_that_went_away_is_noticed},
     {"file/replaced", a_file_put_in_its_place_is_noticed},
     {"stored-wrongly", what_is_stored_wrongly_is_corrupt},
     {"by-hand", changes_by_hand_count},

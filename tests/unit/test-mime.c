@@ -285,6 +285,8 @@ what_cannot_be_read_is_refused(void)
          "a multipart has no parts"},
         {MULTIPART("mixed", "b") "\n--b\nX: y\n--b--\n", MRG_ERROR_STRUCTURE,
          "a part has no empty line behind its fields"},
+        {MULTIPART("mixed", "b") "\n--b\n X: y\n\na\n--b--\n", MRG_ERROR_STRUCTURE,
+         "the fields of a part begin with white space"},
         {MULTIPART("mixed", "b") "\n--b\nX: y", MRG_ERROR_STRUCTURE,
          "a part has no empty line behind its fields"},
         {MULTIPART("mixed", "b") "\n--b\n" MULTIPART("mixed", "b") "\n--b\n\na\n--b--\n",
@@ -334,6 +336,8 @@ bounds_hold(void)
     g_autoptr(MrgLayout) deepest = layout(ten);
     g_autoptr(MrgEnvelope) hundred = with_parts(100);
     g_autoptr(MrgLayout) longest = layout(hundred);
+    g_assert_nonnull(deepest);
+    g_assert_nonnull(longest);
     MrgEnvelope *tried[] = {nested(11), with_parts(101), nested(20000)};
     for (gsize i = 0; i < G_N_ELEMENTS(tried); i++) {
         g_autoptr(GError) error = NULL;
@@ -387,9 +391,10 @@ the_type_keeps_its_other_parameters(void)
         {"text/plain", "text/plain; charset=utf-8"},
         {"text/plain; format=flowed; delsp=yes; charset=iso-8859-1",
          "text/plain; charset=utf-8"},
-        {"text/plain; name=\"a b\"; charset=us-ascii",
-         "text/plain; name=\"a b\"; charset=utf-8"},
-        {"text/html; name*=utf-8''a%0D%0AX%3A%20y", NULL},
+        {"TEXT/Plain; name=\"a \\\"b\"; charset=us-ascii; x=y",
+         "text/plain; charset=utf-8;\n name=\"a \\\"b\";\n x=\"y\""},
+        {"text/html; name*=utf-8''a%0D%0AX%3A%20y", "text/html; charset=utf-8"},
+        {"text/html; name*=utf-8''%C3%A4", "text/html; charset=utf-8"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *message = g_strdup_printf("Content-Type: %s\n\n", cases[i].type);
@@ -397,11 +402,7 @@ the_type_keeps_its_other_parameters(void)
         g_autoptr(MrgLayout) found = layout(envelope);
         gsize n = 0;
         const MrgPart *part = mrg_layout_parts(found, &n);
-        g_test_message("%s", part->type_value);
-        if (cases[i].value)
-            g_assert_cmpstr(part->type_value, ==, cases[i].value);
-        else
-            g_assert_null(strstr(part->type_value, "\nX"));
+        g_assert_cmpstr(part->type_value, ==, cases[i].value);
     }
 }
 

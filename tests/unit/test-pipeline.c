@@ -289,6 +289,8 @@ what_cannot_be_merged_is_refused_with_its_place(void)
         {"X-Campaign: a\n\nline\n{{nosuch 1}}\n", "550 5.6.0 part text/plain:2:"},
         {"X-Campaign: a\nFrom: {{name}} <a@example.com>\n\nx\n", "550 5.6.0 header From"},
         {"X-Campaign: a\n\n{{secret}}\n", "550 5.6.0 part text/plain:1:"},
+        {"X-Campaign: a\n\n{{#each this}}{{@key}}{{/each}}\n",
+         "550 5.6.0 a template reads"},
         {"X-Campaign: bad id\n\nx\n", "550 5.6.0 "},
         {"X-Campaign: a\nX-Campaign: b\n\nx\n", "550 5.6.0 "},
         {"X-Campaign: a\nX-Campaign-Syntax: none\n\nx\n", "550 5.6.0 "},

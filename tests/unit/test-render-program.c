@@ -45,11 +45,31 @@ fields_are_what_is_read(void)
         {"{{#with @root as |r|}}{{r.n}}{{m}}{{/with}}", "n m"},
         {"{{#each l as |n|}}{{n.x}}{{./n}}{{/each}}{{n}}", "l? n"},
         {"{{upper (lookup a b)}}", "a b"},
+        {"{{lookup @root \"a\"}}{{lookup this \"b\"}}", "a b"},
+        {"{{#each l}}{{lookup this \"b\"}}{{lookup .. \"c\"}}{{/each}}", "l? c"},
         {"{{title}}{{eq}}", "title eq"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *list = field_list(cases[i].text);
         g_assert_cmpstr(list, ==, cases[i].fields);
+    }
+}
+
+static void
+reading_the_whole_object_is_known(void)
+{
+    static const char *const whole[] = {"{{#each this}}{{/each}}", "{{lookup @root a}}",
+                                        "{{.}}", "{{#s}}{{.}}{{/s}}",
+                                        "{{#each l}}{{..}}{{/each}}"};
+    static const char *const parts[] = {"{{a}}", "{{#each l}}{{.}}{{/each}}", "{{this.a}}",
+                                        "{{#with o}}{{lookup . k}}{{/with}}"};
+    for (gsize i = 0; i < G_N_ELEMENTS(whole); i++) {
+        g_autoptr(MrgProgram) program = rendering_compile(whole[i], NULL);
+        g_assert_true(mrg_program_reads_root(program));
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) {
+        g_autoptr(MrgProgram) program = rendering_compile(parts[i], NULL);
+        g_assert_false(mrg_program_reads_root(program));
     }
 }
 
@@ -100,19 +120,47 @@ headers_never_break(void)
     g_assert_cmpstr(text, ==, "x  Bcc: y  |x  Bcc: y  |x  Bcc: y  | , ");
 }
 
+static void
+assert_escaped(const MrgProgram *program, gsize length, gsize at, char special,
+               const char *entity)
+{
+    g_autoptr(MrgArena) arena = mrg_arena_new();
+    g_autofree char *value = g_strnfill(length, 'x');
+    g_autofree char *after = g_strnfill(length - at - 1, 'x');
+    value[at] = special;
+    g_autofree char *expected = g_strdup_printf("%.*s%s%s", (int) at, value, entity, after);
+    MrgValue slot = mrg_value_string(value, length);
+    MrgRenderInput input = {.slots = &slot, .arena = arena};
+    g_auto(MrgBuffer) out;
+    mrg_buffer_init(&out, 1000);
+    g_assert_true(mrg_program_run(program, 0, &input, &out, NULL));
+    g_assert_cmpmem(out.data, out.length, expected, strlen(expected));
+}
+
 /* Every length around the 16 bytes that the fast scan takes at once. */
 static void
 escapes_are_found_at_any_place(void)
 {
-    for (gsize length = 1; length < 70; length++)
-        for (gsize at = 0; at < length; at++) {
-            g_autofree char *value = g_strnfill(length, 'x');
-            value[at] = '<';
-            g_autofree char *json = g_strdup_printf("{\"a\":\"%s\"}", value);
-            g_autofree char *text = rendering_html("{{a}}", json);
-            g_assert_cmpuint(strlen(text), ==, length + 3);
-            g_assert_true(memcmp(text + at, "&lt;", 4) == 0);
-        }
+    static const char specials[] = "&<>\"'`=";
+    static const char *const entities[] = {"&amp;",  "&lt;",   "&gt;",  "&quot;",
+                                           "&#x27;", "&#x60;", "&#x3D;"};
+    g_autoptr(MrgProgram) program = rendering_compile("{{a}}", NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(entities); i++)
+        for (gsize length = 1; length < 40; length++)
+            for (gsize at = 0; at < length; at++)
+                assert_escaped(program, length, at, specials[i], entities[i]);
+}
+
+/* The neighbours of what is escaped, and everything else, stay. */
+static void
+other_bytes_are_not_escaped(void)
+{
+    g_autoptr(MrgProgram) program = rendering_compile("{{a}}", NULL);
+    for (int byte = 1; byte < 256; byte++) {
+        char text[2] = {(char) byte, '\0'};
+        if (!strchr("&<>\"'`=", byte))
+            assert_escaped(program, 20, 3, (char) byte, text);
+    }
 }
 
 static void
@@ -201,9 +249,11 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/render/program/fields", fields_are_what_is_read);
+    g_test_add_func("/render/program/whole-object", reading_the_whole_object_is_known);
     g_test_add_func("/render/program/shared-fields", all_templates_share_their_fields);
     g_test_add_func("/render/program/header", headers_never_break);
     g_test_add_func("/render/program/escape-scan", escapes_are_found_at_any_place);
+    g_test_add_func("/render/program/escape-others", other_bytes_are_not_escaped);
     g_test_add_func("/render/program/constant", constant_means_nothing_changed);
     g_test_add_func("/render/program/disassembly", disassembly_shows_every_instruction);
     g_test_add_func("/render/program/reference", programs_are_shared);

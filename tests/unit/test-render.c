@@ -126,6 +126,9 @@ static const Case spaces[] = {
     {"{{#if a}}A {{else if b}}B {{else if c}}C {{else if d}}D {{~/if}}|", "{\"d\":1}",
      "D |"},
     {"{{#if a}}\nA\n{{else if b}}\nB\n{{/if}}\n", "{\"b\":1}", "B\n"},
+    {"{{#if x}}\na\n{{/if}}\n{{#if x}}\n\nb\n\n{{/if}}\n\nc", "{\"x\":1}", "a\n\nb\n\n\nc"},
+    {"{{#if x}}\n{{/if}}\n\n{{! c }}\n\nd", "{\"x\":1}", "\n\nd"},
+    {"{{#if x}}\n\n{{else}}\n\n{{/if}}|", "{}", "\n|"},
     {"\\{{a}}\n{{#if x}}\nb{{/if}}", "{\"x\":1}", "{{a}}\nb"},
 };
 
@@ -155,7 +158,8 @@ static const Case helpers[] = {
 static const Case comparisons[] = {
     {"{{eq a 1}}{{eq a \"1\"}}{{eq a 1.0}}{{eq a \"1.0\"}}", "{\"a\":\"1\"}",
      "truetruetruetrue"},
-    {"{{eq a \"007\"}}{{eq a 7}}{{eq a \"7\"}}", "{\"a\":\"007\"}", "truefalsefalse"},
+    {"{{eq a \"007\"}}{{eq a 7}}{{eq a \"7\"}}{{gt a 7}}{{lt a 7}}", "{\"a\":\"007\"}",
+     "truefalsefalsefalsefalse"},
     {"{{gt a 9}}{{gt a \"9\"}}{{lt a \"9\"}}", "{\"a\":\"10\"}", "truetruefalse"},
     {"{{gt a b}}{{lt a b}}", "{\"a\":\"apple\",\"b\":\"banana\"}", "falsetrue"},
     {"{{gt a 1}}{{lt a 1}}{{gte a 1}}{{lte a 1}}{{eq a 1}}{{ne a 1}}", "{\"a\":\"x\"}",
