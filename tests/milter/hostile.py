@@ -125,13 +125,14 @@ def garbage_on_the_socket_harms_nobody(bench):
 
 @tap.case
 def steps_out_of_order_harm_nobody(bench):
-    """As from an MTA that was taken over: message steps without what comes before them."""
+    """As from an MTA that was taken over: message steps without what comes before them.
+    libmilter gives no answer to most of it."""
     orders = (
         ("eoh", "body", "eom"), ("eom",), ("rcpt", "eom"), ("mail", "eom"), ("header", "eom"),
         ("mail", "mail", "eom"), ("mail", "rcpt", "eom", "eom"), ("body", "header", "rcpt"),
     )
     for order in orders:
-        with FakeMta(bench.merganser.socket, timeout=10) as mta:
+        with FakeMta(bench.merganser.socket, timeout=0.5) as mta:
             plays = {
                 "mail": mta.mail, "rcpt": lambda m=mta: m.recipient(f"<{ANN}>"),
                 "header": lambda m=mta: m.header(b"X-Campaign", b" spring"),
