@@ -116,12 +116,27 @@ fail_unknown(int argc, char **argv)
     return EX_USAGE;
 }
 
+/* GLib's own would turn UTF-8 into question marks where the locale is not UTF-8. */
+static void
+print_bytes(const char *text)
+{
+    fputs(text, stdout);
+}
+
+static void
+print_error_bytes(const char *text)
+{
+    fputs(text, stderr);
+}
+
 int
 main(int argc, char **argv)
 {
     MrgTool tool = {.conf_path = MRG_SYSCONF_DIR "/merganser.conf"};
     int words;
     setlocale(LC_ALL, "");
+    g_set_print_handler(print_bytes);
+    g_set_printerr_handler(print_error_bytes);
     mrg_clock_init();
     mrg_mime_init();
     if (argc > 2 && g_str_equal(argv[1], "-c")) {

@@ -64,7 +64,8 @@ start(const char *path, GError **error)
 static int
 serve(MrgPipeline *pipeline, const char *path)
 {
-    const MrgConf *conf = mrg_pipeline_conf(pipeline);
+    /* Of its own: a reload may come while the socket is being opened. */
+    g_autoptr(MrgConf) conf = mrg_conf_ref(mrg_pipeline_conf(pipeline));
     const MrgIntakeSocket where = {conf->milter_socket, conf->milter_socket_group,
                                    conf->milter_socket_mode};
     g_autoptr(GError) error = NULL;

@@ -561,7 +561,7 @@ mrg_pipeline_rules(const MrgPipeline *pipeline)
     return &pipeline->rules;
 }
 
-const MrgConf *
+MrgConf *
 mrg_pipeline_conf(const MrgPipeline *pipeline)
 {
     return pipeline->conf;

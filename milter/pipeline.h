@@ -31,7 +31,7 @@ MrgPipeline *mrg_pipeline_new(MrgConf *conf, GError **error);
 MrgPipeline *mrg_pipeline_ref(MrgPipeline *pipeline);
 void mrg_pipeline_unref(MrgPipeline *pipeline);
 const MrgIntakeRules *mrg_pipeline_rules(const MrgPipeline *pipeline);
-const MrgConf *mrg_pipeline_conf(const MrgPipeline *pipeline);
+MrgConf *mrg_pipeline_conf(const MrgPipeline *pipeline);
 
 #define MRG_STEPS_MAX 8
 

@@ -6,6 +6,7 @@ that somebody else could have written; the group postfix is added, so that Postf
 the socket.
 """
 
+import contextlib
 import grp
 import json
 import os
@@ -196,12 +197,18 @@ class Merganser:
             return None
         process, self.process = self.process, None
         process.send_signal(signal.SIGTERM)
+        self._wake()
         try:
             return process.wait(seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
             raise SandboxError(f"merganser-milter did not stop within {seconds} seconds") from None
+
+    def _wake(self):
+        """libmilter looks for the signal every five seconds, and at every connection."""
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(self.socket))
 
     def kill(self):
         """SIGKILL, as the kernel does when memory is out."""

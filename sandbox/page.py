@@ -63,7 +63,7 @@ def card(row, who, delivery):
     title = f"Mail to {row['recipient']}"
     return (
         f"<article class=card>{head}<p class=subject>{escape(row['subject'] or '')}</p></header>"
-        f'<iframe sandbox="" loading="lazy" title="{escape(title)}" '
+        f'<iframe sandbox="" title="{escape(title)}" '
         f'srcdoc="{escape(delivery.text("html") or "")}"></iframe>{plain_part(delivery)}</article>'
     )
 

@@ -7,8 +7,8 @@
  *     link number 2 | seconds since 1970 4                              + tag 16
  *
  * in base64url without padding: 87 characters, no address in it, nothing to guess.
- * The nonce is keyed BLAKE2b of the plaintext, so that sealing is deterministic (a retried
- * copy gets the same token) and a repeated nonce means the same text.  Both keys are
+ * The nonce is keyed BLAKE2b of the plaintext, so that sealing is deterministic (the same
+ * token at the same second is the same text) and a repeated nonce means the same text.  Both keys are
  * derived from the ring's (crypto_kdf, context "mrgtoken").  Numbers are big-endian;
  * version and key id are authenticated too.
  *
