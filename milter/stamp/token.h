@@ -8,9 +8,9 @@
  *
  * in base64url without padding: 87 characters, no address in it, nothing to guess.
  * The nonce is keyed BLAKE2b of the plaintext, so that sealing is deterministic (the same
- * token at the same second is the same text) and a repeated nonce means the same text.  Both keys are
- * derived from the ring's (crypto_kdf, context "mrgtoken").  Numbers are big-endian;
- * version and key id are authenticated too.
+ * token at the same second is the same text) and a repeated nonce means the same text.
+ * Both keys are derived from the ring's (crypto_kdf, context "mrgtoken").  Numbers are
+ * big-endian; version and key id are authenticated too.
  *
  * THREADS    no state.
  */
