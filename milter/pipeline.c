@@ -50,13 +50,13 @@ refuse_defect(const MrgEnvelope *envelope, GError **error)
 
 /* Headers that nobody renders must not carry a template out of the house. */
 static gboolean
-refuse_stray_markers(const MrgEnvelope *envelope, GError **error)
+refuse_stray_markers(const MrgEnvelope *envelope, const MrgSchema *schema, GError **error)
 {
     for (guint i = 0; i < envelope->headers->len; i++) {
         const MrgHeader *header = &g_array_index(envelope->headers, MrgHeader, i);
         if (mrg_header_is_control(header->name) ||
             g_ascii_strcasecmp(header->name, "Subject") == 0 ||
-            !strstr(header->value, "{{"))
+            !mrg_text_has_marker(header->value, strlen(header->value), schema->names))
             continue;
         g_set_error(
             error, MRG_RENDER_ERROR, MRG_RENDER_ERROR_MARKER,
@@ -75,7 +75,7 @@ step_campaign(MrgMerge *merge, GError **error)
     if (!refuse_defect(envelope, error) ||
         !mrg_campaign_read(&merge->campaign, envelope,
                            merge->pipeline->conf->policy_default_class, error) ||
-        !refuse_stray_markers(envelope, error))
+        !refuse_stray_markers(envelope, merge->pipeline->conf->schema, error))
         return FALSE;
     if (merge->mode != MRG_MODE_CHECK && envelope->recipients->len != 1) {
         g_set_error(

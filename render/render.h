@@ -73,6 +73,10 @@ MrgProgram *mrg_program_compile(const MrgTemplate *templates, gsize n_templates,
 MrgProgram *mrg_program_ref(MrgProgram *program);
 void mrg_program_unref(MrgProgram *program);
 
+/* Whether a text that nobody renders holds "{{", or a single-brace token of a declared
+ * name: it must not go out. */
+gboolean mrg_text_has_marker(const char *text, gsize length, const char *const *declared);
+
 /* The fields read by any of the templates, each once: slot i holds fields[i].
  * Borrowed from the program. */
 const MrgProgramField *mrg_program_fields(const MrgProgram *program, gsize *n_fields);

@@ -128,3 +128,16 @@ mrg_singles_next(MrgSingles *singles, MrgSlice text, gsize start, MrgSingle *fou
     }
     return FALSE;
 }
+
+gboolean
+mrg_text_has_marker(const char *text, gsize length, const char *const *declared)
+{
+    MrgSingle found;
+    if (!memchr(text, '{', length))
+        return FALSE;
+    if (g_strstr_len(text, (gssize) length, "{{"))
+        return TRUE;
+    g_autoptr(GHashTable) folded = mrg_singles_fold(declared);
+    MrgSingles singles = {.declared = folded};
+    return mrg_singles_next(&singles, (MrgSlice){text, length}, 0, &found);
+}

@@ -109,8 +109,8 @@ world_new(const char *more, gboolean is_filled)
     g_autofree char *schema = g_build_filename(world->folder, "schema.conf", NULL);
     guint8 id;
     g_assert_true(mrg_keyring_create(keys, &id, &error));
-    g_assert_true(
-        g_file_set_contents(schema, "[field secret]\nsensitive = yes\n", -1, NULL));
+    g_assert_true(g_file_set_contents(
+        schema, "[field secret]\nsensitive = yes\n[field first_name]\n", -1, NULL));
     world->conf_text = g_string_new(NULL);
     g_string_printf(world->conf_text,
                     "[milter]\nplugin_dir = %s\n[keys]\nfile = %s\n[schema]\nfile = %s\n"
@@ -288,6 +288,10 @@ what_cannot_be_merged_is_refused_with_its_place(void)
         {"X-Campaign: a\nSubject: {{#if x}}\n\nx\n", "550 5.6.0 subject:1:1: "},
         {"X-Campaign: a\n\nline\n{{nosuch 1}}\n", "550 5.6.0 part text/plain:2:"},
         {"X-Campaign: a\nFrom: {{name}} <a@example.com>\n\nx\n", "550 5.6.0 header From"},
+        {"X-Campaign: a\nFrom: {FirstName} <a@example.com>\n\nx\n",
+         "550 5.6.0 header From"},
+        {"X-Campaign: a\nReply-To: {first_name|x} <a@example.com>\n\nx\n",
+         "550 5.6.0 header Reply-To"},
         {"X-Campaign: a\n\n{{secret}}\n", "550 5.6.0 part text/plain:1:"},
         {"X-Campaign: a\n\n{{#each this}}{{@key}}{{/each}}\n",
          "550 5.6.0 a template reads"},
