@@ -9,6 +9,9 @@
 #ifndef MRG_BANNED_H
 #define MRG_BANNED_H
 
+/* What config.h asks of the system's headers must come before the first of them. */
+#include "config.h"
+
 /* The libraries' own headers may mention them: they come first. */
 #include <glib.h>
 #include <stdio.h>

@@ -15,6 +15,8 @@
  * point. */
 #define PLAIN_POINT_MAX 21
 #define PLAIN_POINT_MIN (-6)
+/* Below this every whole number is a double of its own (2^53). */
+#define EXACT_WHOLE_MAX 9007199254740992.0
 
 MrgValue
 mrg_value_null(void)
@@ -108,14 +110,32 @@ append_positive(GString *out, double number)
     }
 }
 
+/* Whole numbers are what most are: digits from the end, without a detour. */
+static MrgValue
+whole_number(double number, MrgArena *arena)
+{
+    char digits[24];
+    char *end = digits + sizeof digits, *at = end;
+    guint64 rest = (guint64) fabs(number);
+    do
+        *--at = (char) ('0' + rest % 10);
+    while (rest /= 10);
+    if (number < 0)
+        *--at = '-';
+    return (MrgValue){.type = MRG_VALUE_NUMBER,
+                      .length = (guint32) (end - at),
+                      .text = mrg_arena_dup(arena, at, (gsize) (end - at)),
+                      .number = number};
+}
+
 MrgValue
 mrg_value_number(double number, MrgArena *arena)
 {
+    if (fabs(number) < EXACT_WHOLE_MAX && number == trunc(number))
+        return whole_number(number, arena);
     g_autoptr(GString) text = g_string_new(NULL);
     if (isnan(number)) {
         g_string_append(text, "NaN");
-    } else if (number == 0) {
-        g_string_append_c(text, '0');
     } else {
         if (number < 0)
             g_string_append_c(text, '-');

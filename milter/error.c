@@ -3,4 +3,8 @@
 
 #include "milter/error.h"
 
-G_DEFINE_QUARK(merganser - error, mrg_error)
+GQuark
+mrg_error_quark(void)
+{
+    return g_quark_from_static_string("merganser-error");
+}

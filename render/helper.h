@@ -43,6 +43,8 @@ typedef struct MrgHelper {
     guint min_args, max_args;
     guint flags; /* MrgHelperFlags */
     const char *help;
+    /* What the manual shows and a test runs. */
+    const char *example, *data, *output;
 } MrgHelper;
 
 /* NULL when there is none of that name. */
@@ -71,7 +73,13 @@ mrg_call_fail(MrgHelperCall *call, const char *failure)
 /* A value as JavaScript would print it: a string. */
 MrgValue mrg_call_text(MrgHelperCall *call, const MrgValue *value);
 
-#define MRG_HELPER(name, min_args, max_args, flags, help) \
+/* Whether a value is a number, or a text that reads as one (1, -2.50; not 007 or 1e3). */
+gboolean mrg_call_number(MrgHelperCall *call, const MrgValue *value, double *number);
+
+/* As the helper eq has it: as numbers where both are. */
+gboolean mrg_call_equal(MrgHelperCall *call, const MrgValue *a, const MrgValue *b);
+
+#define MRG_HELPER(name, min_args, max_args, flags, help, example, data, output) \
     MrgValue mrg_helper_##name(MrgHelperCall *call);
 #include "render/helpers.def"
 #undef MRG_HELPER

@@ -113,8 +113,8 @@ compare_doubles(double a, double b)
     return a < b ? LESS : a > b ? GREATER : EQUAL;
 }
 
-static gboolean
-as_double(MrgHelperCall *call, const MrgValue *value, double *number)
+gboolean
+mrg_call_number(MrgHelperCall *call, const MrgValue *value, double *number)
 {
     Decimal decimal;
     if (value->type == MRG_VALUE_NUMBER) {
@@ -128,9 +128,8 @@ as_double(MrgHelperCall *call, const MrgValue *value, double *number)
 }
 
 static Order
-compare(MrgHelperCall *call)
+compare_values(MrgHelperCall *call, const MrgValue *a, const MrgValue *b)
 {
-    const MrgValue *a = &call->args[0], *b = &call->args[1];
     Decimal x, y;
     double m, n;
     mrg_call_charge(call, (a->type == MRG_VALUE_STRING ? a->length : 0) / BYTES_PER_STEP);
@@ -139,19 +138,18 @@ compare(MrgHelperCall *call)
     if (a->type == MRG_VALUE_STRING && b->type == MRG_VALUE_STRING)
         return compare_bytes((MrgSlice){a->text, a->length},
                              (MrgSlice){b->text, b->length});
-    if (as_double(call, a, &m) && as_double(call, b, &n))
+    if (mrg_call_number(call, a, &m) && mrg_call_number(call, b, &n))
         return compare_doubles(m, n);
     return UNRELATED;
 }
 
-static gboolean
-are_equal(MrgHelperCall *call)
+gboolean
+mrg_call_equal(MrgHelperCall *call, const MrgValue *a, const MrgValue *b)
 {
-    const MrgValue *a = &call->args[0], *b = &call->args[1];
     if (is_nothing(a) || is_nothing(b))
         return is_nothing(a) && is_nothing(b);
     if (a->type != b->type)
-        return compare(call) == EQUAL;
+        return compare_values(call, a, b) == EQUAL;
     switch ((MrgValueType) a->type) {
     case MRG_VALUE_BOOLEAN:
         return a->boolean == b->boolean;
@@ -159,8 +157,20 @@ are_equal(MrgHelperCall *call)
     case MRG_VALUE_OBJECT:
         return a->items == b->items && a->length == b->length;
     default:
-        return compare(call) == EQUAL;
+        return compare_values(call, a, b) == EQUAL;
     }
+}
+
+static gboolean
+are_equal(MrgHelperCall *call)
+{
+    return mrg_call_equal(call, &call->args[0], &call->args[1]);
+}
+
+static Order
+compare(MrgHelperCall *call)
+{
+    return compare_values(call, &call->args[0], &call->args[1]);
 }
 
 MrgValue
@@ -228,16 +238,94 @@ mrg_helper_not(MrgHelperCall *call)
     return mrg_value_boolean(!mrg_value_is_true(&call->args[0]));
 }
 
-/* 0 and false are answers; only what is not there, or empty, takes the fallback. */
+/* 0 and false are answers; what is not there, and what is empty, is none. */
+static gboolean
+is_empty(const MrgValue *value)
+{
+    gboolean can_be_empty =
+        value->type == MRG_VALUE_STRING || value->type >= MRG_VALUE_LIST;
+    return is_nothing(value) || (can_be_empty && value->length == 0);
+}
+
+MrgValue
+mrg_helper_empty(MrgHelperCall *call)
+{
+    return mrg_value_boolean(is_empty(&call->args[0]));
+}
+
+MrgValue
+mrg_helper_coalesce(MrgHelperCall *call)
+{
+    guint i = 0;
+    while (i + 1 < call->n_args && is_empty(&call->args[i]))
+        i++;
+    return call->args[i];
+}
+
 MrgValue
 mrg_helper_default(MrgHelperCall *call)
 {
-    const MrgValue *value = &call->args[0];
-    gboolean can_be_empty =
-        value->type == MRG_VALUE_STRING || value->type == MRG_VALUE_LIST;
-    gboolean is_empty = is_nothing(value) || (can_be_empty && value->length == 0);
-    return call->args[is_empty ? 1 : 0];
+    return mrg_helper_coalesce(call);
 }
+
+static gboolean
+list_has(MrgHelperCall *call, const MrgValue *list, const MrgValue *wanted)
+{
+    for (guint32 i = 0; i < list->length; i++) {
+        mrg_call_charge(call, 1);
+        if (mrg_call_equal(call, &list->items[i], wanted))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean
+holds(MrgHelperCall *call, const MrgValue *whole, const MrgValue *part)
+{
+    if (whole->type == MRG_VALUE_LIST)
+        return list_has(call, whole, part);
+    if (whole->type == MRG_VALUE_OBJECT) {
+        MrgValue name = mrg_call_text(call, part);
+        mrg_call_charge(call, whole->length);
+        return mrg_value_member(whole, name.text, name.length)->type != MRG_VALUE_MISSING;
+    }
+    if (is_nothing(whole) || is_nothing(part))
+        return FALSE;
+    MrgValue text = mrg_call_text(call, whole), inner = mrg_call_text(call, part);
+    mrg_call_charge(call, text.length / BYTES_PER_STEP);
+    return !inner.length ||
+           (text.length && memmem(text.text, text.length, inner.text, inner.length));
+}
+
+MrgValue
+mrg_helper_contains(MrgHelperCall *call)
+{
+    return mrg_value_boolean(holds(call, &call->args[0], &call->args[1]));
+}
+
+/* (in x list), or the alternatives themselves: (in x "a" "b"). */
+MrgValue
+mrg_helper_in(MrgHelperCall *call)
+{
+    const MrgValue *wanted = &call->args[0];
+    if (call->n_args == 2)
+        return mrg_value_boolean(holds(call, &call->args[1], wanted));
+    const MrgValue listed = mrg_value_list(call->args + 1, call->n_args - 1);
+    return mrg_value_boolean(list_has(call, &listed, wanted));
+}
+
+/* The names that other template languages have for the same. */
+#define ALIAS(name, helper)                         \
+    MrgValue mrg_helper_##name(MrgHelperCall *call) \
+    {                                               \
+        return mrg_helper_##helper(call);           \
+    }
+ALIAS(equals, eq)
+ALIAS(notEquals, ne)
+ALIAS(is, eq)
+ALIAS(isnt, ne)
+ALIAS(greaterThan, gt)
+ALIAS(lessThan, lt)
 
 MrgValue
 mrg_helper_lookup(MrgHelperCall *call)

@@ -9,7 +9,7 @@
 #define BYTES_PER_STEP 4
 #define UTF8_MAX 6
 
-typedef enum { CASE_UPPER, CASE_LOWER, CASE_TITLE } Case;
+typedef enum { CASE_UPPER, CASE_LOWER, CASE_TITLE, CASE_FIRST } Case;
 
 static gunichar
 change(gunichar c, Case wanted, gboolean is_in_word)
@@ -21,6 +21,8 @@ change(gunichar c, Case wanted, gboolean is_in_word)
         return g_unichar_tolower(c);
     case CASE_TITLE:
         return is_in_word ? g_unichar_tolower(c) : g_unichar_totitle(c);
+    case CASE_FIRST:
+        return is_in_word ? c : g_unichar_totitle(c);
     }
     return c;
 }
@@ -47,7 +49,7 @@ change_text(const char *text, gsize length, Case wanted, char *out)
         }
         at = (gsize) (g_utf8_next_char(text + at) - text);
         n += (gsize) g_unichar_to_utf8(change(c, wanted, is_in_word), out + n);
-        is_in_word = is_word(c);
+        is_in_word = is_word(c) || wanted == CASE_FIRST;
     }
     return n;
 }
@@ -81,4 +83,10 @@ MrgValue
 mrg_helper_title(MrgHelperCall *call)
 {
     return change_case(call, CASE_TITLE);
+}
+
+MrgValue
+mrg_helper_capitalize(MrgHelperCall *call)
+{
+    return change_case(call, CASE_FIRST);
 }

@@ -8,8 +8,8 @@
 #include "render/source.h"
 
 static const MrgHelper helpers[] = {
-#define MRG_HELPER(name, min_args, max_args, flags, help) \
-    {#name, mrg_helper_##name, min_args, max_args, flags, help},
+#define MRG_HELPER(name, min_args, max_args, flags, help, example, data, output) \
+    {#name, mrg_helper_##name, min_args, max_args, flags, help, example, data, output},
 #include "render/helpers.def"
 #undef MRG_HELPER
 };

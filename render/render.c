@@ -8,7 +8,11 @@
 #include "render/render.h"
 #include "render/singles.h"
 
-G_DEFINE_QUARK(merganser - render - error, mrg_render_error)
+GQuark
+mrg_render_error_quark(void)
+{
+    return g_quark_from_static_string("merganser-render-error");
+}
 
 typedef gboolean (*Compile)(const MrgCompilation *compilation);
 
