@@ -5,20 +5,10 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/sanitizer.h"
 
 #define ALIGNMENT 16
 #define FIRST_BLOCK_BYTES 16384
-
-#if defined(__SANITIZE_ADDRESS__)
-#define ARENA_IS_CHECKED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ARENA_IS_CHECKED 1
-#endif
-#endif
-#ifndef ARENA_IS_CHECKED
-#define ARENA_IS_CHECKED 0
-#endif
 
 /* The head is as large as the alignment, so what follows it is aligned. */
 typedef struct Block {
@@ -61,7 +51,7 @@ mrg_arena_free(MrgArena *arena)
 void
 mrg_arena_reset(MrgArena *arena)
 {
-    if (ARENA_IS_CHECKED) {
+    if (MRG_IS_SANITIZED) {
         free_blocks(arena->blocks);
         arena->blocks = NULL;
     } else if (arena->blocks) {
@@ -88,14 +78,14 @@ mrg_arena_alloc(MrgArena *arena, gsize size)
 {
     g_assert(size <= G_MAXSIZE / 4);
     gsize rounded = (size + ALIGNMENT - 1) & ~(gsize) (ALIGNMENT - 1);
-    if (ARENA_IS_CHECKED) {
+    if (MRG_IS_SANITIZED) {
         add_block(arena, size);
     } else if (!arena->blocks || arena->blocks->capacity - arena->filled < rounded) {
         gsize next = arena->blocks ? arena->blocks->capacity * 2 : FIRST_BLOCK_BYTES;
         add_block(arena, MAX(next, rounded));
     }
     char *result = (char *) (arena->blocks + 1) + arena->filled;
-    if (!ARENA_IS_CHECKED)
+    if (!MRG_IS_SANITIZED)
         arena->filled += rounded;
     arena->used += size;
     return result;

@@ -11,7 +11,7 @@
  * THREADS    one thread at a time; no locks.
  * ERRORS     none: like g_malloc(), running out of memory ends the program.
  *
- * Under AddressSanitizer each allocation is a malloc() of its own, so that an
+ * In a sanitized build each allocation is a malloc() of its own, so that an
  * overrun by one byte is seen.
  */
 #ifndef MRG_ARENA_H

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/sanitizer.h"
 #include "render/escape.h"
 
 #ifdef __SSE2__
@@ -37,6 +38,23 @@ special_bits(__m128i bytes)
 }
 #endif
 
+#if defined(__SSE2__) && !MRG_IS_SANITIZED
+#define PAGE_BYTES 4096
+
+/* The last bytes, under 16 of them, at once: what is read behind them is not looked at, and
+ * lies in the same page, so it is there. */
+static gboolean
+read_tail(const char *text, gsize length, gsize *run)
+{
+    if (((guintptr) text & (PAGE_BYTES - 1)) > PAGE_BYTES - 16)
+        return FALSE;
+    __m128i bytes = _mm_loadu_si128((const __m128i *) (gconstpointer) text);
+    guint bits = special_bits(bytes) & ((1u << length) - 1);
+    *run = bits ? (gsize) __builtin_ctz(bits) : length;
+    return TRUE;
+}
+#endif
+
 /* How many bytes at the start need no entity. */
 static gsize
 clean_run(const char *text, gsize length)
@@ -49,6 +67,11 @@ clean_run(const char *text, gsize length)
         if (bits)
             return at + (gsize) __builtin_ctz(bits);
     }
+#endif
+#if defined(__SSE2__) && !MRG_IS_SANITIZED
+    gsize run;
+    if (read_tail(text + at, length - at, &run))
+        return at + run;
 #endif
     while (at < length && !entities[(guchar) text[at]].length)
         at++;

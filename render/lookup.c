@@ -7,7 +7,6 @@
 
 /* An index of at most this many digits fits 32 bits. */
 #define INDEX_DIGITS 9
-#define MEMBERS_PER_STEP 8
 #define BYTES_PER_STEP 8
 #define COUNT_DIGITS 10 /* of G_MAXUINT32 */
 
@@ -103,7 +102,7 @@ mrg_lookup(const MrgValue *value, const MrgName *name, gint64 *steps, MrgArena *
 {
     switch ((MrgValueType) value->type) {
     case MRG_VALUE_OBJECT:
-        *steps -= value->length / MEMBERS_PER_STEP;
+        *steps -= value->length / MRG_MEMBERS_PER_STEP;
         return *mrg_value_member(value, name->text, name->length);
     case MRG_VALUE_LIST:
         if (name->index < value->length)

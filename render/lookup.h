@@ -8,6 +8,9 @@
 #include "render/program.h"
 #include "render/source.h"
 
+/* A step pays for so many members looked at. */
+#define MRG_MEMBERS_PER_STEP 8
+
 /* What there is to know about a name; borrows the text. */
 MrgName mrg_lookup_name(const char *text, gsize length);
 

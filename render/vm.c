@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <string.h>
+
 #include "render/escape.h"
 #include "render/helper.h"
 #include "render/limits.h"
@@ -37,6 +39,7 @@ typedef struct Vm {
     MrgValue root;
     gboolean has_root;
     gint64 steps;
+    guint16 *hints;      /* for each name: where it was found in an object last */
     const char *failure; /* of a helper */
 } Vm;
 
@@ -143,14 +146,40 @@ frame_up(const Vm *vm, guint up)
     return frame;
 }
 
+/* The items of a list have their members in the same order, as a rule: so the place where
+ * a name was last is looked at first. */
+static MrgValue
+member_of(Vm *vm, const MrgValue *value, guint32 index)
+{
+    const MrgName *name = &vm->program->names[index];
+    if (value->type != MRG_VALUE_OBJECT)
+        return mrg_lookup(value, name, &vm->steps, vm->input->arena);
+    guint32 hint = vm->hints[index];
+    if (hint < value->length) {
+        const MrgMember *likely = &value->members[hint];
+        if (likely->name_length == name->length &&
+            memcmp(likely->name, name->text, name->length) == 0)
+            return likely->value;
+    }
+    vm->steps -= value->length / MRG_MEMBERS_PER_STEP;
+    for (guint32 at = 0; at < value->length; at++) {
+        const MrgMember *member = &value->members[at];
+        if (member->name_length != name->length ||
+            memcmp(member->name, name->text, name->length) != 0)
+            continue;
+        vm->hints[index] = (guint16) MIN(at, G_MAXUINT16);
+        return member->value;
+    }
+    return (MrgValue) MRG_VALUE_MISSING_INIT;
+}
+
 static MrgValue
 load_member(Vm *vm, const MrgInstruction *i)
 {
     const Frame *frame = frame_up(vm, i->a);
     if (!frame)
         return (MrgValue) MRG_VALUE_MISSING_INIT;
-    return mrg_lookup(&frame->context, &vm->program->names[i->c], &vm->steps,
-                      vm->input->arena);
+    return member_of(vm, &frame->context, i->c);
 }
 
 static MrgValue
@@ -328,8 +357,7 @@ run(Vm *vm, RunEnd *end)
             print(vm, &slots[i->c], i->a);
             break;
         case MRG_OP_PRINT_MEMBER: {
-            MrgValue value = mrg_lookup(&vm->frame->context, &program->names[i->c],
-                                        &vm->steps, vm->input->arena);
+            MrgValue value = member_of(vm, &vm->frame->context, i->c);
             print(vm, &value, i->a);
             break;
         }
@@ -361,8 +389,7 @@ run(Vm *vm, RunEnd *end)
             push(vm, program->constants[i->c]);
             continue;
         case MRG_OP_MEMBER:
-            vm->top[-1] = mrg_lookup(&vm->top[-1], &program->names[i->c], &vm->steps,
-                                     vm->input->arena);
+            vm->top[-1] = member_of(vm, &vm->top[-1], i->c);
             continue;
         case MRG_OP_INCLUDE_ZERO:
             include_zero(vm);
@@ -460,6 +487,7 @@ mrg_program_run(const MrgProgram *program, gsize template_index,
              .out = out,
              .steps = MRG_LIMIT_STEPS};
     vm.top = mrg_arena_array(input->arena, MrgValue, section->max_stack);
+    vm.hints = mrg_arena_array(input->arena, guint16, program->n_names);
     vm.frames = vm.frame = mrg_arena_array(input->arena, Frame, section->max_frames);
     *vm.frame = (Frame){.up = NO_FRAME, .loop = NO_FRAME, .is_root = TRUE};
     RunEnd end;
