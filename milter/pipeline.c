@@ -366,36 +366,43 @@ is_final_verdict(MrgVerdict verdict)
            verdict == MRG_VERDICT_HOLD;
 }
 
+/* The error of a commit that was tried often enough. */
+static gboolean
+fail_commit(MrgCommit last, GError **error)
+{
+    if (last == MRG_COMMIT_UNCERTAIN)
+        g_set_error_literal(error, MRG_STORE_ERROR, MRG_STORE_ERROR_UNAVAILABLE,
+                            "the store cannot say whether it wrote; is its disk full?");
+    else
+        g_set_error_literal(error, MRG_ERROR, MRG_ERROR_CONTENDED,
+                            "the person's state kept changing under the commit");
+    return FALSE;
+}
+
 static gboolean
 step_commit(MrgMerge *merge, GError **error)
 {
     if (merge->mode == MRG_MODE_PREVIEW)
         return TRUE;
     gboolean was_going_out = is_going_out(merge);
+    MrgCommit last = MRG_COMMIT_DONE;
     for (int try = 0; try < COMMIT_TRIES && !merge->state.is_repeat; try++) {
-        g_autoptr(GError) lost = NULL;
-        switch (commit_once(merge, is_final_verdict(merge->disposition->verdict), &lost)) {
-        case MRG_COMMIT_DONE:
-            return TRUE;
-        case MRG_COMMIT_ERROR:
-            g_propagate_error(error, g_steal_pointer(&lost));
-            return FALSE;
-        case MRG_COMMIT_CONFLICT:
-        case MRG_COMMIT_UNCERTAIN:
-            break;
-        }
+        MrgCommit before = last;
+        last = commit_once(merge, is_final_verdict(merge->disposition->verdict), error);
+        if (last == MRG_COMMIT_DONE || last == MRG_COMMIT_ERROR)
+            return last == MRG_COMMIT_DONE;
         if (!load_state(merge, error))
             return FALSE;
         take_decision(merge);
-        /* A copy that was not made cannot go out now: it comes again. */
-        if (is_going_out(merge) && !was_going_out)
+        /* A copy that was not made cannot go out now: it comes again.  And who is uncertain
+         * twice, although the outcome is not there, will not do better. */
+        if ((is_going_out(merge) && !was_going_out) ||
+            (last == MRG_COMMIT_UNCERTAIN && before == last))
             break;
     }
     if (merge->state.is_repeat && is_going_out(merge) == was_going_out)
         return TRUE;
-    g_set_error(error, MRG_ERROR, MRG_ERROR_CONTENDED,
-                "the person's state kept changing under the commit");
-    return FALSE;
+    return fail_commit(last, error);
 }
 
 /* A refusal is recorded too, where that is possible, for whoever asks why. */

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A database that is away, locked or broken: the MTA is told to come again."""
 
+import contextlib
+import os
 import pathlib
 import sqlite3
+import subprocess
 import sys
+import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
@@ -83,6 +87,42 @@ def missing_database_delivers_nothing(bench):
             other.merganser.process = None
             return
         refused(other.send(campaign())[1], 451, "4.3.")
+
+
+@contextlib.contextmanager
+def small_disk():
+    """A file system of its own with little room."""
+    if os.geteuid() != 0:
+        raise tap.Skip("only root may mount a file system")
+    with tempfile.TemporaryDirectory() as folder:
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k,mode=0777", "tmpfs", folder],
+                          check=False).returncode:
+            raise tap.Skip("no file system can be mounted here")
+        try:
+            yield pathlib.Path(folder)
+        finally:
+            subprocess.run(["umount", folder], check=True)
+
+
+def fill(disk):
+    """A file that takes all the room that is left."""
+    file = disk / "fill"
+    with file.open("wb", buffering=0) as out, contextlib.suppress(OSError):
+        while True:
+            out.write(b"x" * 4096)
+    return file
+
+
+@tap.case
+def full_disk_defers_until_there_is_room(_bench):
+    with small_disk() as disk:
+        settings = {**SHORT, "plugin sqlite": {"file": f"{disk}/people.db"}}
+        with Bench(settings) as other:
+            filling = fill(disk)
+            refused(other.send(campaign(number="full"))[1], 451, "4.3.0")
+            filling.unlink()
+            other.merged(campaign(number="full"))
+            tap.equal(len(other.merganser.why(ANN)), 1, "records")
 
 
 @tap.case
