@@ -6,6 +6,7 @@
 
 #include "milter/counters.h"
 #include "milter/error.h"
+#include "milter/person/key.h"
 #include "milter/plan.h"
 
 struct MrgPlanCache {
@@ -19,20 +20,6 @@ typedef struct Entry {
     MrgPlan *plan;
     GList link;
 } Entry;
-
-static guint
-content_hash(gconstpointer key)
-{
-    guint hash;
-    memcpy(&hash, key, sizeof hash); /* it is a hash already */
-    return hash;
-}
-
-static gboolean
-content_equal(gconstpointer a, gconstpointer b)
-{
-    return memcmp(a, b, sizeof(MrgMessageKey)) == 0;
-}
 
 static MrgPlan *
 plan_ref(MrgPlan *plan)
@@ -70,7 +57,7 @@ mrg_plan_cache_new(guint capacity)
     pthread_mutex_init(&cache->mutex, NULL);
     g_queue_init(&cache->by_use);
     cache->capacity = capacity;
-    cache->plans = g_hash_table_new_full(content_hash, content_equal, NULL, entry_free);
+    cache->plans = g_hash_table_new_full(mrg_key_hash, mrg_key_equal, NULL, entry_free);
     return cache;
 }
 

@@ -480,3 +480,17 @@ mrg_keyring_create(const char *path, guint8 *token_id, GError **error)
     *token_id = id;
     return TRUE;
 }
+
+guint
+mrg_key_hash(gconstpointer key)
+{
+    guint hash;
+    memcpy(&hash, key, sizeof hash);
+    return hash;
+}
+
+gboolean
+mrg_key_equal(gconstpointer a, gconstpointer b)
+{
+    return memcmp(a, b, MRG_KEY_BYTES) == 0;
+}

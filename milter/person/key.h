@@ -51,6 +51,10 @@ void mrg_person_key(const MrgKeyring *keyring, const char *address, MrgPersonKey
 void mrg_message_key(const MrgKeyring *keyring, const char *const *texts,
                      const gsize *lengths, gsize n, MrgMessageKey *key);
 
+/* For hash tables keyed by either kind of key, which both are 16 random bytes. */
+guint mrg_key_hash(gconstpointer key);
+gboolean mrg_key_equal(gconstpointer a, gconstpointer b);
+
 /* The first 8 bytes in hex, for logs: enough to find a person, not to be one. */
 #define MRG_PSEUDONYM_BYTES 17
 void mrg_person_pseudonym(const MrgPersonKey *key, char pseudonym[MRG_PSEUDONYM_BYTES]);

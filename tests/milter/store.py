@@ -74,19 +74,24 @@ def database_that_goes_away_defers(bench):
         tap.true(other.merganser.is_alive(), "the daemon died")
 
 
+def ends_or_defers(other):
+    """Whether it refuses to start or answers 451: no raw template may leave."""
+    try:
+        other.merganser.start()
+    except Exception:
+        tap.true(not other.merganser.is_alive(), "neither started nor ended")
+        other.merganser.process = None
+        return
+    refused(other.send(campaign())[1], 451, "4.3.")
+
+
 @tap.case
 def missing_database_delivers_nothing(bench):
     """Whether it refuses to start or defers: no raw template may leave."""
     with Bench(SHORT, is_started=False) as other:
         for file in other.merganser.directory.glob("merganser.db*"):
             file.unlink()
-        try:
-            other.merganser.start()
-        except Exception:
-            tap.true(not other.merganser.is_alive(), "neither started nor ended")
-            other.merganser.process = None
-            return
-        refused(other.send(campaign())[1], 451, "4.3.")
+        ends_or_defers(other)
 
 
 @contextlib.contextmanager
@@ -132,13 +137,7 @@ def file_that_is_no_database_delivers_nothing(bench):
             file.unlink()
         other.merganser.database.write_bytes(b"this is no database" * 1000)
         other.merganser.own(other.merganser.database)
-        try:
-            other.merganser.start()
-        except Exception:
-            tap.true(not other.merganser.is_alive(), "neither started nor ended")
-            other.merganser.process = None
-            return
-        refused(other.send(campaign())[1], 451, "4.3.")
+        ends_or_defers(other)
 
 
 tap.main(lambda: Bench(SHORT))
