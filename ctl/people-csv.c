@@ -101,15 +101,17 @@ check_columns(const MrgPeopleFile *people, GError **error)
     return has_address || mrg_people_fail(people, error, "there is no column 'address'");
 }
 
-gboolean
-mrg_csv_open(MrgPeopleFile *people, GError **error)
+static gboolean
+read_head(MrgPeopleFile *people, GError **error)
 {
-    g_autoptr(GPtrArray) cells = read_row(people, error);
-    if (!cells) {
-        if (!error || !*error)
-            mrg_people_fail(people, error, "the file is empty");
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(GPtrArray) cells = read_row(people, &problem);
+    if (problem) {
+        g_propagate_error(error, g_steal_pointer(&problem));
         return FALSE;
     }
+    if (!cells)
+        return mrg_people_fail(people, error, "the file is empty");
     /* A byte order mark is what some spreadsheets put first. */
     char *first = g_ptr_array_index(cells, 0);
     if (g_str_has_prefix(first, "\xef\xbb\xbf"))
@@ -171,6 +173,8 @@ add_cell(MrgPeopleFile *people, const char *name, const char *text, GError **err
 gboolean
 mrg_csv_next(MrgPeopleFile *people, GError **error)
 {
+    if (!people->columns && !read_head(people, error))
+        return FALSE;
     g_autoptr(GPtrArray) cells = read_row(people, error);
     if (!cells)
         return FALSE;

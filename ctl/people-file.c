@@ -7,6 +7,44 @@
 #include "milter/error.h"
 #include "milter/registry.h"
 
+void
+mrg_people_file_init(MrgPeopleFile *people, FILE *file, const char *path,
+                     const MrgSchema *schema, gint64 now_us)
+{
+    *people = (MrgPeopleFile){
+        .file = file,
+        .path = path,
+        .schema = schema,
+        .now_us = now_us,
+        .arena = mrg_arena_new(),
+        .fields = g_array_new(FALSE, FALSE, sizeof(MrgProfileField)),
+        .consents = g_array_new(FALSE, FALSE, sizeof(MrgConsent)),
+        .suppressions = g_array_new(FALSE, FALSE, sizeof(MrgSuppression)),
+    };
+}
+
+void
+mrg_people_file_clear(MrgPeopleFile *people)
+{
+    mrg_arena_free(people->arena);
+    g_array_unref(people->fields);
+    g_array_unref(people->consents);
+    g_array_unref(people->suppressions);
+    g_strfreev(people->columns);
+}
+
+gboolean
+mrg_people_file_next(MrgPeopleFile *people, GError **error)
+{
+    mrg_arena_reset(people->arena);
+    g_array_set_size(people->fields, 0);
+    g_array_set_size(people->consents, 0);
+    g_array_set_size(people->suppressions, 0);
+    people->address = NULL;
+    return g_str_has_suffix(people->path, ".csv") ? mrg_csv_next(people, error)
+                                                  : mrg_jsonl_next(people, error);
+}
+
 gboolean
 mrg_people_fail(const MrgPeopleFile *people, GError **error, const char *format, ...)
 {
@@ -65,7 +103,7 @@ mrg_people_add_consent(MrgPeopleFile *people, const char *purpose, gboolean is_g
             "track_click, profile and predict");
     MrgConsent consent = {mrg_arena_strdup(people->arena, purpose),
                           is_granted ? MRG_CONSENT_GRANTED : MRG_CONSENT_DENIED,
-                          people->now_us, people->source};
+                          people->now_us, "import"};
     g_array_append_val(people->consents, consent);
     return TRUE;
 }

@@ -18,27 +18,33 @@
 #include "milter/person/key.h"
 #include "milter/schema.h"
 
-typedef struct MrgPeopleFile MrgPeopleFile;
-
-/* What both readers share. */
-struct MrgPeopleFile {
+typedef struct MrgPeopleFile {
     FILE *file;
     const char *path;
     guint64 line; /* of the row read last */
     const MrgSchema *schema;
-    MrgArena *arena; /* of one row */
-    GArray *fields;  /* MrgProfileField */
+    gint64 now_us; /* of consents and suppressions */
+
+    /* The row. */
+    MrgArena *arena;
+    const char *address; /* as written, or NULL */
+    GArray *fields;      /* MrgProfileField */
     GArray *consents;
     GArray *suppressions;
-    const char *address; /* as written */
-    gint64 now_us;
-    const char *source;
-    char **columns; /* CSV: the head */
-};
 
-/* FALSE at the end, or with error set. */
+    char **columns; /* CSV: the head, once it is read */
+} MrgPeopleFile;
+
+/* Borrows all of it; a path that ends in .csv is read as CSV, any other as JSON Lines. */
+void mrg_people_file_init(MrgPeopleFile *people, FILE *file, const char *path,
+                          const MrgSchema *schema, gint64 now_us);
+void mrg_people_file_clear(MrgPeopleFile *people);
+
+/* The next row; FALSE at the end, or with error set. */
+gboolean mrg_people_file_next(MrgPeopleFile *people, GError **error);
+
+/* The two formats, and what they call for each thing they find. */
 gboolean mrg_jsonl_next(MrgPeopleFile *people, GError **error);
-gboolean mrg_csv_open(MrgPeopleFile *people, GError **error);
 gboolean mrg_csv_next(MrgPeopleFile *people, GError **error);
 
 /* FALSE, and the error at the row's line. */

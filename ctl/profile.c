@@ -13,7 +13,6 @@
 
 typedef struct Import {
     MrgPeopleFile file;
-    gboolean (*next)(MrgPeopleFile *file, GError **error);
     const MrgKeyring *keyring;
     GHashTable *seen; /* MrgPersonKey; a doubled address is an error */
     MrgProfile profile;
@@ -52,65 +51,30 @@ next_profile(gpointer context, GError **error)
 {
     Import *import = context;
     MrgPeopleFile *file = &import->file;
-    mrg_arena_reset(file->arena);
-    g_array_set_size(file->fields, 0);
-    g_array_set_size(file->consents, 0);
-    g_array_set_size(file->suppressions, 0);
-    file->address = NULL;
-    if (!import->next(file, error) || !finish_row(import, error))
+    if (!mrg_people_file_next(file, error) || !finish_row(import, error))
         return NULL;
     if (++import->n_read % PROGRESS_EVERY == 0 && import->is_terminal)
         g_printerr("\r%" G_GUINT64_FORMAT " profiles", import->n_read);
     return &import->profile;
 }
 
-static void
-import_init(Import *import, const MrgPeople *people, FILE *stream, const char *path)
+static int
+run_import(const MrgTool *tool, const MrgPeople *people, FILE *stream, const char *path)
 {
-    *import = (Import){
-        .file = {.file = stream,
-                 .path = path,
-                 .schema = people->conf->schema,
-                 .arena = mrg_arena_new(),
-                 .fields = g_array_new(FALSE, FALSE, sizeof(MrgProfileField)),
-                 .consents = g_array_new(FALSE, FALSE, sizeof(MrgConsent)),
-                 .suppressions = g_array_new(FALSE, FALSE, sizeof(MrgSuppression)),
-                 .now_us = mrg_clock_now_us(),
-                 .source = "import"},
-        .next = mrg_jsonl_next,
+    Import import = {
         .keyring = people->keyring,
         .seen = g_hash_table_new_full(mrg_key_hash, mrg_key_equal, g_free, NULL),
         .is_terminal = isatty(STDERR_FILENO),
     };
-}
-
-static void
-import_clear(Import *import)
-{
-    mrg_arena_free(import->file.arena);
-    g_array_unref(import->file.fields);
-    g_array_unref(import->file.consents);
-    g_array_unref(import->file.suppressions);
-    g_hash_table_unref(import->seen);
-    g_strfreev(import->file.columns);
-}
-
-static int
-run_import(const MrgTool *tool, const MrgPeople *people, FILE *stream, const char *path)
-{
-    Import import;
     g_autoptr(GError) error = NULL;
     guint64 n = 0;
-    import_init(&import, people, stream, path);
-    gboolean is_done = TRUE;
-    if (g_str_has_suffix(path, ".csv")) {
-        import.next = mrg_csv_next;
-        is_done = mrg_csv_open(&import.file, &error);
-    }
-    is_done = is_done && mrg_store_import(people->store, next_profile, &import, &n, &error);
+    mrg_people_file_init(&import.file, stream, path, people->conf->schema,
+                         mrg_clock_now_us());
+    gboolean is_done = mrg_store_import(people->store, next_profile, &import, &n, &error);
     if (import.is_terminal && import.n_read >= PROGRESS_EVERY)
         g_printerr("\n");
-    import_clear(&import);
+    mrg_people_file_clear(&import.file);
+    g_hash_table_unref(import.seen);
     if (!is_done) {
         g_printerr("merganser: nothing is imported\n");
         return mrg_verb_fail(error);

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tool, as somebody types it: imports, exit codes, JSON."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from tests import tap  # noqa: E402
+from tests.bench import Bench  # noqa: E402
+from tests.people import ANN, BOB, NO_CAP, OUT, campaign  # noqa: E402
+
+USAGE, DATA, NO_INPUT, CONFIG = 64, 65, 66, 78
+
+
+def run(bench, *words, given="", environment=None):
+    """As on a command line: exit code, stdout, stderr."""
+    result = subprocess.run(
+        [bench.merganser.build / "merganser", "-c", bench.merganser.conf, *words],
+        input=given.encode(), capture_output=True, timeout=60, check=False,
+        env={**os.environ, **(environment or {})})
+    return result.returncode, result.stdout.decode(), result.stderr.decode()
+
+
+def write(bench, name, text):
+    file = bench.merganser.directory / name
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    bench.merganser.own(file)
+    return file
+
+
+def imports(bench, name, text, count):
+    code, out, err = run(bench, "profile", "import", write(bench, name, text), "--json")
+    tap.equal((code, err), (0, ""), "exit")
+    tap.equal(json.loads(out), {"imported": count}, "result")
+
+
+def refuses(bench, name, text, place, word):
+    """Exit 65, the place of the mistake, and no value of the file in what it says."""
+    code, _, err = run(bench, "profile", "import", write(bench, name, text))
+    tap.equal(code, DATA, f"exit code ({err})")
+    tap.contains(err, f"{name}:{place}: ", "place")
+    tap.contains(err, word, "message")
+    tap.contains(err, "nothing is imported", "message")
+    tap.lacks(err, "SECRET", "message")
+
+
+@tap.case
+def csv_is_read_as_spreadsheets_write_it(bench):
+    imports(bench, "a.csv", b"\xef\xbb\xbfaddress,first_name,points,ok,consent.track_open\r\n"
+            b'csv@example.com,"Zo\xc3\xab ""Z"", \r\nK",12.5,true,true\r\n'
+            b"two@example.com,,007,,\r\n", 2)
+    out = json.loads(run(bench, "preview", write(bench, "m.eml", campaign(
+        plain="{{first_name}}|{{points}}|{{#if ok}}yes{{/if}}|", html="x")),
+        "--to", "csv@example.com", "--json")[1])
+    tap.contains(out["message"], "Zo=C3=AB \"Z\",=20\r\nK|12.5|yes|", "copy")
+    tap.contains(out["stamps"], "pixel", "stamps")
+
+
+@tap.case
+def csv_mistakes_name_their_line(bench):
+    head = "address,first_name\n"
+    good = "good@example.com,SECRET\n"
+    refuses(bench, "b.csv", head + good + 'x@example.com,"SECRET\n', "3:1", "quoting")
+    refuses(bench, "b.csv", head + good + "x@example.com,a,b\n", "3:1", "3 cells")
+    refuses(bench, "b.csv", head + good + good.upper(), "3:1", "earlier row")
+    refuses(bench, "b.csv", head + ",SECRET\n", "2:1", "no address")
+    refuses(bench, "b.csv", head + "SECRET,x\n", "2:1", "malformed")
+    refuses(bench, "b.csv", head.encode() + b"x@example.com,\xff\n", "2:1", "UTF-8")
+    refuses(bench, "b.csv", "name\nx\n", "1:1", "'address'")
+    refuses(bench, "b.csv", "address,a,a\n", "1:1", "two columns")
+    refuses(bench, "b.csv", "address,a b\nx@example.com,1\n", "2:1", "field name")
+    refuses(bench, "b.csv", "address,consent.fly\nx@example.com,true\n", "2:1", "purpose")
+    refuses(bench, "b.csv", "address,consent.receive\nx@example.com,SECRET\n", "2:1", "true or")
+    refuses(bench, "b.csv", "address,suppressed\nx@example.com,SECRET\n", "2:1", "suppressed")
+    refuses(bench, "b.csv", "", "0:1", "empty")
+    code, out, _ = run(bench, "preview", write(bench, "m.eml", campaign()), "--to",
+                       "good@example.com", "--json")
+    tap.lacks(out, "SECRET", "a row of a refused file")
+    tap.equal(code, 0, "exit code")
+
+
+@tap.case
+def jsonl_mistakes_name_their_line(bench):
+    good = '{"address": "good@example.com", "first_name": "SECRET"}\n\n'
+    for row, word in (("{SECRET}", "JSON"), ("[1]", "object"), ("{}", "no address"),
+                      ('{"address": 1}', "text"), ('{"address": "a@b.test", "x y": 1}', "field"),
+                      ('{"address": "a@b.test", "consent": true}', "object"),
+                      ('{"address": "a@b.test", "consent": {"receive": 1}}', "true or false"),
+                      ('{"address": "a@b.test", "a": 1, "a": 2}', "JSON")):
+        refuses(bench, "c.jsonl", good + row + "\n", "3:1", word)
+
+
+@tap.case
+def import_never_lifts_a_suppression(bench):
+    imports(bench, "d.jsonl", json.dumps({"address": OUT, "first_name": "Back"}) + "\n", 1)
+    _, out, _ = run(bench, "cap", "status", OUT, "--json")
+    tap.equal(json.loads(out)["next"], {"verdict": "drop", "reason": "suppressed: unsubscribed"},
+              "the next copy")
+
+
+@tap.case
+def what_is_typed_wrong_is_explained(bench):
+    for words, code, word in (
+            (["profil", "import"], USAGE, "did you mean 'profile import'"),
+            (["why"], USAGE, "ADDRESS"), (["why", ANN, BOB], USAGE, "ADDRESS"),
+            (["why", ANN, "--limit", "0"], USAGE, "above zero"),
+            (["render", "--nosuch", "-"], USAGE, "--nosuch"),
+            (["render", "--dialect", "klingon", "-"], USAGE, "klingon"),
+            (["preview", "m.eml"], USAGE, "--to"),
+            (["profile", "import", "people.txt"], USAGE, ".jsonl or .csv"),
+            (["profile", "import", "/nonexistent.csv"], NO_INPUT, "No such file"),
+            (["render", "/nonexistent.hbs"], NO_INPUT, "No such file"),
+            (["why", "not an address"], DATA, "malformed")):
+        actual, _, err = run(bench, *words)
+        tap.equal(actual, code, f"exit code of {words} ({err})")
+        tap.contains(err, word, f"message of {words}")
+
+
+@tap.case
+def bad_configuration_ends_with_78(bench):
+    for text in ("[milter\n", "[plugin sqlite]\nfile = x\nnosuch = 1\n", "[keys]\nfile =\n"):
+        conf = write(bench, "bad.conf", text)
+        code = subprocess.run([bench.merganser.build / "merganser", "-c", conf, "conf", "check"],
+                              capture_output=True, check=False).returncode
+        tap.equal(code, CONFIG, f"exit code for {text!r}")
+
+
+@tap.case
+def every_verb_can_speak_json(bench):
+    message = write(bench, "m.eml", campaign())
+    template = write(bench, "t.hbs", "{{a}}")
+    for words in (["render", template], ["check", template, message], ["helpers"],
+                  ["preview", message, "--to", ANN], ["cap", "status", ANN], ["why", ANN],
+                  ["db", "init"], ["conf", "check"]):
+        code, out, err = run(bench, *words, "--json")
+        tap.equal((code, err), (0, ""), f"exit of {words}")
+        json.loads(out)
+
+
+@tap.case
+def check_says_what_is_read_and_what_is_wrong(bench):
+    good = write(bench, "good.hbs", "{{a}}{{#if b}}{{b}}{{/if}}")
+    bad = write(bench, "bad.hbs", "x\n  {{#if a}}\n")
+    code, out, _ = run(bench, "check", "--json", good, bad)
+    first, second = json.loads(out)
+    tap.equal(code, DATA, "exit code")
+    tap.equal([(f["name"], f["has_default"]) for f in first["fields"]],
+              [("a", False), ("b", True)], "fields")
+    tap.contains(second["error"], "bad.hbs:2:3: ", "error")
+
+
+@tap.case
+def render_works_without_a_configuration(bench):
+    tool = bench.merganser.build / "merganser"
+    data = write(bench, "data.json", '{"n": "Zoë"}')
+    result = subprocess.run([tool, "render", "--data", data, "-"], input="{{upper n}}".encode(),
+                            capture_output=True, check=False, env={**os.environ, "LC_ALL": "C"})
+    tap.equal((result.returncode, result.stdout.decode(), result.stderr), (0, "ZOË", b""), "exit")
+
+
+tap.main(lambda: Bench(NO_CAP, is_started=False))
