@@ -3,6 +3,7 @@
 
 #include "ctl/verb.h"
 #include "milter/clock.h"
+#include "milter/duration.h"
 
 static json_t *
 cap_json(const MrgCap *cap, const MrgStateView *view, gint64 now_us, MrgArena *arena)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "milter/conf.h"
-#include "milter/clock.h"
+#include "milter/duration.h"
 #include "milter/error.h"
 #include "milter/ini.h"
 #include "milter/nearest.h"
@@ -60,41 +60,6 @@ static const char *const section_names[] = {
 /* The verdicts in the order of on_exceed's choices. */
 static const MrgVerdict exceed_verdicts[] = {MRG_VERDICT_DROP, MRG_VERDICT_REJECT,
                                              MRG_VERDICT_DEFER, MRG_VERDICT_HOLD};
-
-static const struct {
-    char suffix;
-    gint64 seconds;
-} duration_units[] = {{'w', 7 * 86400}, {'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
-
-gboolean
-mrg_duration_parse(const char *text, gint64 *duration_us)
-{
-    char *end;
-    guint64 n = g_ascii_strtoull(text, &end, 10);
-    if (!g_ascii_isdigit(*text) || !*end || end[1])
-        return FALSE;
-    for (gsize i = 0; i < G_N_ELEMENTS(duration_units); i++) {
-        gint64 unit_us = duration_units[i].seconds * MRG_SECOND_US;
-        if (*end == duration_units[i].suffix && n <= (guint64) (G_MAXINT64 / 4 / unit_us)) {
-            *duration_us = (gint64) n * unit_us;
-            return TRUE;
-        }
-    }
-    return FALSE;
-}
-
-const char *
-mrg_duration_print(gint64 duration_us, MrgArena *arena)
-{
-    gint64 seconds = duration_us / MRG_SECOND_US;
-    for (gsize i = 0; i < G_N_ELEMENTS(duration_units); i++) {
-        gint64 unit = duration_units[i].seconds;
-        if (seconds && seconds % unit == 0 && (unit != 7 * 86400 || seconds >= 4 * unit))
-            return mrg_arena_printf(arena, "%" G_GINT64_FORMAT "%c", seconds / unit,
-                                    duration_units[i].suffix);
-    }
-    return "0s";
-}
 
 static gboolean
 parse_unsigned(const char *text, guint base, guint64 max, guint64 *number, char **end)

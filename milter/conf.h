@@ -68,11 +68,6 @@ typedef void (*MrgConfVisit)(const char *section, const char *key, const char *f
                              const char *help, gpointer context);
 void mrg_conf_describe(MrgConfVisit visit, gpointer context);
 
-/* "90s", "30m", "24h", "7d", "4w" to microseconds. */
-gboolean mrg_duration_parse(const char *text, gint64 *duration_us);
-/* The shortest such text, in the arena. */
-const char *mrg_duration_print(gint64 duration_us, MrgArena *arena);
-
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MrgConf, mrg_conf_unref)
 
 #endif

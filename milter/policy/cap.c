@@ -3,13 +3,9 @@
 
 #include <string.h>
 
-#include "milter/clock.h"
+#include "milter/duration.h"
 #include "milter/policy/cap.h"
 #include "milter/policy/consent.h"
-
-#define MINUTE_US (60 * MRG_SECOND_US)
-#define HOUR_US (60 * MINUTE_US)
-#define DAY_US (24 * HOUR_US)
 
 gboolean
 mrg_cap_applies(const MrgCap *cap, const char *class_name)
@@ -41,21 +37,6 @@ nth_newest(const MrgCap *cap, const MrgStateView *state, guint n)
     return NULL;
 }
 
-/* "90m", "24h", "7d": the largest unit that says it exactly; a day is 24h. */
-static const char *
-duration(gint64 us, MrgArena *arena)
-{
-    static const struct {
-        gint64 unit_us;
-        char letter;
-    } units[] = {{DAY_US, 'd'}, {HOUR_US, 'h'}, {MINUTE_US, 'm'}, {MRG_SECOND_US, 's'}};
-    for (gsize i = 0; i < G_N_ELEMENTS(units); i++)
-        if (us % units[i].unit_us == 0 && us != DAY_US * (units[i].unit_us == DAY_US))
-            return mrg_arena_printf(arena, "%" G_GINT64_FORMAT "%c", us / units[i].unit_us,
-                                    units[i].letter);
-    return mrg_arena_printf(arena, "%" G_GINT64_FORMAT "us", us);
-}
-
 /* When the limit lets one more through: when the copy that now stands at the limit from
  * the newest has left the window. */
 static gint64
@@ -77,12 +58,12 @@ mrg_cap_reason(const MrgCap *cap, const MrgStateView *state, gint64 now_us,
         if (cap->limit)
             *retry_at_us = MAX(limit_passes_at(cap, state), gap_ends_us);
         return mrg_arena_printf(arena, "cap: %s (%u of %u in %s)", cap->name, used,
-                                cap->limit, duration(cap->per_us, arena));
+                                cap->limit, mrg_duration_print(cap->per_us, arena));
     }
     if (gap_ends_us > now_us) {
         *retry_at_us = gap_ends_us;
         return mrg_arena_printf(arena, "cap: %s (the last one under %s ago)", cap->name,
-                                duration(cap->min_gap_us, arena));
+                                mrg_duration_print(cap->min_gap_us, arena));
     }
     return NULL;
 }

@@ -7,7 +7,7 @@
 static void
 append_pair(GString *line, const char *name, const char *text)
 {
-    if (!text)
+    if (!text || !*text)
         return;
     g_string_append_printf(line, ", %s=", name);
     for (const char *c = text; *c; c++)

@@ -5,6 +5,7 @@
 
 #include "milter/clock.h"
 #include "milter/conf.h"
+#include "milter/duration.h"
 #include "milter/error.h"
 #include "milter/ini.h"
 
@@ -101,7 +102,7 @@ durations_go_both_ways(void)
         gint64 seconds;
         const char *printed;
     } cases[] = {{"0s", 0, "0s"},       {"90s", 90, "90s"},   {"30m", 1800, "30m"},
-                 {"24h", 86400, "1d"},  {"7d", 604800, "7d"}, {"4w", 2419200, "4w"},
+                 {"24h", 86400, "24h"}, {"7d", 604800, "7d"}, {"4w", 2419200, "28d"},
                  {"36h", 129600, "36h"}};
     g_autoptr(MrgArena) arena = mrg_arena_new();
     gint64 us;
