@@ -58,6 +58,18 @@ mrg_print_json(json_t *json)
     json_decref(json);
 }
 
+void
+mrg_json_set_bytes(json_t *object, const char *name, const char *bytes, gsize length)
+{
+    if (!length || g_utf8_validate(bytes, (gssize) length, NULL)) {
+        json_object_set_new(object, name, json_stringn(length ? bytes : "", length));
+        return;
+    }
+    g_autofree char *other = g_strconcat(name, "_base64", NULL);
+    g_autofree char *encoded = g_base64_encode((const guchar *) bytes, length);
+    json_object_set_new(object, other, json_string(encoded));
+}
+
 char *
 mrg_print_time(gint64 at_us)
 {

@@ -27,12 +27,12 @@ print_result(const MrgTool *tool, const MrgMerge *merge)
     if (is_out)
         mrg_copy_write(&merge->copy, merge->envelope, &message);
     if (tool->is_json) {
-        mrg_print_json(json_pack(
-            "{s:s,s:s,s:s?,s:s?,s:o}", "verdict", mrg_verdict_name(verdict), "reason",
-            merge->reason, "stamps", merge->stamps, "message",
-            is_out ? mrg_arena_dup(merge->envelope->arena, message.data, message.length)
-                   : NULL,
-            "microseconds", steps_json(merge)));
+        json_t *result = json_pack(
+            "{s:s,s:s,s:s?,s:o}", "verdict", mrg_verdict_name(verdict), "reason",
+            merge->reason, "stamps", merge->stamps, "microseconds", steps_json(merge));
+        if (is_out)
+            mrg_json_set_bytes(result, "message", message.data, message.length);
+        mrg_print_json(result);
         return EX_OK;
     }
     if (is_out)

@@ -65,11 +65,13 @@ print_rendered(const MrgTool *tool, const MrgProgram *program, const MrgValue *d
     mrg_buffer_init(&out, OUTPUT_BYTES_MAX);
     if (!render(program, data, arena, &out, &error))
         return mrg_verb_fail(error);
-    if (tool->is_json)
-        mrg_print_json(
-            json_pack("{s:s%}", "output", out.length ? out.data : "", out.length));
-    else
+    if (tool->is_json) {
+        json_t *result = json_object();
+        mrg_json_set_bytes(result, "output", out.data, out.length);
+        mrg_print_json(result);
+    } else {
         fwrite(out.data, 1, out.length, stdout);
+    }
     return EX_OK;
 }
 

@@ -55,6 +55,9 @@ int mrg_people_find(MrgPeople *people, const char *address, MrgPerson *person);
 /* Prints and frees. */
 void mrg_print_json(json_t *json);
 
+/* Adds the bytes as a text, or as NAME_base64 where they are no UTF-8. */
+void mrg_json_set_bytes(json_t *object, const char *name, const char *bytes, gsize length);
+
 /* "2026-11-23T22:55:00Z"; the caller frees. */
 char *mrg_print_time(gint64 at_us);
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tool, as somebody types it: imports, exit codes, JSON."""
 
+import base64
 import json
 import os
 import pathlib
@@ -140,6 +141,14 @@ def every_verb_can_speak_json(bench):
         code, out, err = run(bench, *words, "--json")
         tap.equal((code, err), (0, ""), f"exit of {words}")
         json.loads(out)
+
+
+@tap.case
+def json_holds_bytes_of_any_charset(bench):
+    message = write(bench, "latin.eml", b"X-Campaign: a\r\nContent-Type: text/plain; "
+                    b"charset=iso-8859-1\r\nContent-Transfer-Encoding: 8bit\r\n\r\ncaf\xe9\r\n")
+    result = json.loads(run(bench, "preview", message, "--to", "who@example.com", "--json")[1])
+    tap.contains(base64.b64decode(result["message_base64"]), b"caf\xe9", "message")
 
 
 @tap.case
