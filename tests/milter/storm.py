@@ -33,7 +33,8 @@ def send(bench, number):
         return f"{number}: {event} {reply.answer} {reply.text}"
     copy, _ = reply.apply(message)
     text = copy.replace(b"=C3=84", "Ä".encode()).decode()
-    if f"<<{number}>> {NAMES[person]}" not in text or NAMES[other] in text:
+    # With the marks around: a sealed token may well hold three letters such as "Bob".
+    if f"<<{number}>> {NAMES[person]}" not in text or f">> {NAMES[other]}" in text:
         return f"{number}: the copy of somebody else"
     return None
 
