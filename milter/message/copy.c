@@ -9,7 +9,8 @@
 
 #define LINE_MAX_COLUMNS 76
 
-/* Who else got the message, and signatures of a text that is no more. */
+/* Who else got the message or would get an answer to all, what mail readers keep of the
+ * Subject as it was written, and signatures of a text that is no more. */
 static const char *const removed_names[] = {
     "Cc",
     "Bcc",
@@ -17,6 +18,15 @@ static const char *const removed_names[] = {
     "Resent-Cc",
     "Resent-Bcc",
     "Apparently-To",
+    "X-Apparently-To",
+    "Delivered-To",
+    "X-Original-To",
+    "Original-Recipient",
+    "Envelope-To",
+    "X-Envelope-To",
+    "X-Rcpt-To",
+    "Mail-Followup-To",
+    "Thread-Topic",
     "DKIM-Signature",
     "DomainKey-Signature",
     "ARC-Seal",
@@ -34,6 +44,13 @@ is_one_of(const char *name, const char *const *names, gsize n)
         if (g_ascii_strcasecmp(name, names[i]) == 0)
             return TRUE;
     return FALSE;
+}
+
+gboolean
+mrg_copy_removes(const char *name)
+{
+    return mrg_header_is_control(name) ||
+           is_one_of(name, removed_names, G_N_ELEMENTS(removed_names));
 }
 
 void
@@ -135,8 +152,7 @@ mrg_copy_address(MrgCopy *copy, const MrgEnvelope *envelope, const char *address
     g_array_set_size(copy->headers, 0);
     for (guint i = 0; i < envelope->headers->len; i++) {
         const MrgHeader *header = &g_array_index(envelope->headers, MrgHeader, i);
-        if (mrg_header_is_control(header->name) ||
-            is_one_of(header->name, removed_names, G_N_ELEMENTS(removed_names)))
+        if (mrg_copy_removes(header->name))
             continue;
         MrgCopyHeader kept = {header->name, header->value, (int) i, FALSE};
         g_array_append_val(copy->headers, kept);

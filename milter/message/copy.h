@@ -36,6 +36,9 @@ typedef struct MrgRendered {
     gsize length;
 } MrgRendered;
 
+/* Whether no copy has a header of that name from the original. */
+gboolean mrg_copy_removes(const char *name);
+
 void mrg_copy_init(MrgCopy *copy, gsize body_limit);
 void mrg_copy_clear(MrgCopy *copy);
 
