@@ -11,6 +11,7 @@
 #include "milter/clock.h"
 #include "milter/counters.h"
 #include "milter/error.h"
+#include "milter/message/words.h"
 #include "milter/pipeline.h"
 #include "milter/stamp/chain.h"
 #include "milter/verdict/apply.h"
@@ -48,15 +49,27 @@ refuse_defect(const MrgEnvelope *envelope, GError **error)
     return FALSE;
 }
 
+static gboolean
+is_stray(const MrgHeader *header, const MrgSchema *schema)
+{
+    if (mrg_copy_removes(header->name) || g_ascii_strcasecmp(header->name, "Subject") == 0)
+        return FALSE;
+    if (mrg_text_has_marker(header->value, strlen(header->value), schema->names))
+        return TRUE;
+    if (!strstr(header->value, "=?"))
+        return FALSE;
+    /* What cannot be decoded here shows no template to a reader either. */
+    g_autofree char *text = mrg_words_decode(header->value, NULL);
+    return text && mrg_text_has_marker(text, strlen(text), schema->names);
+}
+
 /* Headers that nobody renders must not carry a template out of the house. */
 static gboolean
 refuse_stray_markers(const MrgEnvelope *envelope, const MrgSchema *schema, GError **error)
 {
     for (guint i = 0; i < envelope->headers->len; i++) {
         const MrgHeader *header = &g_array_index(envelope->headers, MrgHeader, i);
-        if (mrg_header_is_control(header->name) ||
-            g_ascii_strcasecmp(header->name, "Subject") == 0 ||
-            !mrg_text_has_marker(header->value, strlen(header->value), schema->names))
+        if (!is_stray(header, schema))
             continue;
         g_set_error(
             error, MRG_RENDER_ERROR, MRG_RENDER_ERROR_MARKER,

@@ -128,6 +128,23 @@ compile(MrgPlan *plan, const MrgCampaign *campaign, const MrgSchema *schema, GEr
     return plan->program != NULL;
 }
 
+static gboolean
+refuse_fixed_markers(const MrgPlan *plan, const MrgSchema *schema, GError **error)
+{
+    gsize n = 0;
+    const MrgFixedText *fixed = mrg_layout_fixed(plan->layout, &n);
+    for (gsize i = 0; i < n; i++) {
+        if (!mrg_text_has_marker(fixed[i].text, fixed[i].length, schema->names))
+            continue;
+        g_set_error(error, MRG_RENDER_ERROR, MRG_RENDER_ERROR_MARKER,
+                    "%s:1:1: a template marker in what is not rendered; only text/plain "
+                    "and text/html are",
+                    fixed[i].name);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 /* The fields are all that is asked of the store: a template that goes over the whole person
  * would see a part and take it for everything. */
 static gboolean
@@ -172,7 +189,8 @@ plan_new(const MrgMessageKey *content, const MrgEnvelope *envelope,
     if (!plan->layout)
         return NULL;
     plan->parts = mrg_layout_parts(plan->layout, &plan->n_parts);
-    if (!compile(plan, campaign, schema, error) || !refuse_whole_person(plan, error) ||
+    if (!refuse_fixed_markers(plan, schema, error) ||
+        !compile(plan, campaign, schema, error) || !refuse_whole_person(plan, error) ||
         !list_names(plan, schema, error))
         return NULL;
     return g_steal_pointer(&plan);

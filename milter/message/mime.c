@@ -16,6 +16,7 @@ struct MrgLayout {
     gint references;
     MrgArena *arena; /* texts and names */
     GArray *parts;   /* MrgPart */
+    GArray *fixed;   /* MrgFixedText */
     const char *subject;
 };
 
@@ -96,8 +97,7 @@ part_name(MrgLayout *layout, TemplateType type)
 }
 
 static gboolean
-find_encoding(const MrgPiece *piece, const char *name, GMimeContentEncoding *encoding,
-              GError **error)
+read_encoding(const MrgPiece *piece, GMimeContentEncoding *encoding)
 {
     static const struct {
         const char *name;
@@ -115,7 +115,15 @@ find_encoding(const MrgPiece *piece, const char *name, GMimeContentEncoding *enc
         *encoding = encodings[i].encoding;
         return TRUE;
     }
-    return fail(error, MRG_ERROR_STRUCTURE,
+    return FALSE;
+}
+
+static gboolean
+find_encoding(const MrgPiece *piece, const char *name, GMimeContentEncoding *encoding,
+              GError **error)
+{
+    return read_encoding(piece, encoding) ||
+           fail(error, MRG_ERROR_STRUCTURE,
                 "%s: its transfer encoding is none of 7bit, 8bit, quoted-printable, base64",
                 name);
 }
@@ -239,6 +247,87 @@ add_part(MrgLayout *layout, const MrgPiece *piece, const char *body, GError **er
     return TRUE;
 }
 
+/* A message that is nothing but text shows it, whatever its disposition says. */
+static gboolean
+is_template(const MrgPiece *piece)
+{
+    return template_type(piece) != TYPE_OTHER && (piece->is_top || !is_attachment(piece));
+}
+
+/* Readers show these where they stand. */
+static gboolean
+is_shown(const MrgPiece *piece)
+{
+    return !piece->is_multipart && !is_attachment(piece) &&
+           (g_mime_content_type_is_type(piece->type, "text", "*") ||
+            g_mime_content_type_is_type(piece->type, "message", "*") ||
+            g_mime_content_type_is_type(piece->type, "application", "xhtml+xml"));
+}
+
+static void
+add_fixed(MrgLayout *layout, const char *name, const char *text, gsize length)
+{
+    if (!length || !memchr(text, '{', length))
+        return;
+    MrgFixedText fixed = {name, mrg_arena_dup(layout->arena, text, length), length};
+    g_array_append_val(layout->fixed, fixed);
+}
+
+/* Fields and all between two contents, as they stand and with their encoded words read. */
+static void
+add_gap(MrgLayout *layout, const char *body, gsize start, gsize end)
+{
+    static const char name[] = "fields of a part, or text between parts";
+    add_fixed(layout, name, body + start, end - start);
+    g_autofree char *text = g_strndup(body + start, end - start);
+    g_autofree char *decoded = strstr(text, "=?") ? mrg_words_decode(text, NULL) : NULL;
+    if (decoded)
+        add_fixed(layout, name, decoded, strlen(decoded));
+}
+
+static void
+add_shown(MrgLayout *layout, const MrgPiece *piece, const char *content, gsize length)
+{
+    const char *name = mrg_arena_printf(layout->arena, "part %.32s/%.32s",
+                                        g_mime_content_type_get_media_type(piece->type),
+                                        g_mime_content_type_get_media_subtype(piece->type));
+    /* Some readers show what they cannot decode, so this comes always. */
+    add_fixed(layout, name, content, length);
+    GMimeContentEncoding encoding = GMIME_CONTENT_ENCODING_DEFAULT;
+    if (is_template(piece) || !read_encoding(piece, &encoding))
+        return;
+    g_autoptr(GByteArray) bytes = decode_transfer(content, length, encoding);
+    const char *charset = g_mime_content_type_get_parameter(piece->type, "charset");
+    gsize text_length = 0;
+    g_autofree char *text = mrg_charset_decode(charset, (const char *) bytes->data,
+                                               bytes->len, &text_length, NULL);
+    if (text)
+        add_fixed(layout, name, text, text_length);
+}
+
+static gboolean
+is_base64(const MrgPiece *piece)
+{
+    const char *encoding = piece->values[MRG_FIELD_ENCODING];
+    return encoding && g_ascii_strcasecmp(encoding, "base64") == 0;
+}
+
+static void
+read_fixed(MrgLayout *layout, const GArray *pieces, const GByteArray *bytes)
+{
+    const char *body = bytes->len ? (const char *) bytes->data : "";
+    gsize at = 0;
+    for (guint i = 0; i < pieces->len; i++) {
+        const MrgPiece *piece = &g_array_index(pieces, MrgPiece, i);
+        const MrgSpan *content = &piece->content;
+        add_gap(layout, body, at, content->start);
+        if (is_template(piece) ? is_base64(piece) : is_shown(piece))
+            add_shown(layout, piece, body + content->start, content->end - content->start);
+        at = content->end;
+    }
+    add_gap(layout, body, at, bytes->len);
+}
+
 static gboolean
 read_pieces(MrgLayout *layout, const GArray *pieces, const char *body, GError **error)
 {
@@ -247,8 +336,7 @@ read_pieces(MrgLayout *layout, const GArray *pieces, const char *body, GError **
             return refuse_signed(error, "message");
     for (guint i = 0; i < pieces->len; i++) {
         const MrgPiece *piece = &g_array_index(pieces, MrgPiece, i);
-        if (template_type(piece) != TYPE_OTHER && !is_attachment(piece) &&
-            !add_part(layout, piece, body, error))
+        if (is_template(piece) && !add_part(layout, piece, body, error))
             return FALSE;
     }
     return TRUE;
@@ -278,9 +366,12 @@ read_layout(MrgLayout *layout, const MrgEnvelope *envelope, GError **error)
     if (body->len && body->data[body->len - 1] == '\r')
         return fail(error, MRG_ERROR_DEFECT, "the body ends within a line end");
     g_autoptr(GArray) pieces = mrg_split(envelope, error);
-    return pieces &&
-           read_pieces(layout, pieces, body->len ? (const char *) body->data : "", error) &&
-           read_subject(layout, envelope, error);
+    if (!pieces ||
+        !read_pieces(layout, pieces, body->len ? (const char *) body->data : "", error) ||
+        !read_subject(layout, envelope, error))
+        return FALSE;
+    read_fixed(layout, pieces, body);
+    return TRUE;
 }
 
 MrgLayout *
@@ -290,6 +381,7 @@ mrg_layout_new(const MrgEnvelope *envelope, GError **error)
     layout->references = 1;
     layout->arena = mrg_arena_new();
     layout->parts = g_array_new(FALSE, FALSE, sizeof(MrgPart));
+    layout->fixed = g_array_new(FALSE, FALSE, sizeof(MrgFixedText));
     return read_layout(layout, envelope, error) ? g_steal_pointer(&layout) : NULL;
 }
 
@@ -306,6 +398,7 @@ mrg_layout_unref(MrgLayout *layout)
     if (!layout || !g_atomic_int_dec_and_test(&layout->references))
         return;
     g_array_unref(layout->parts);
+    g_array_unref(layout->fixed);
     mrg_arena_free(layout->arena);
     g_free(layout);
 }
@@ -315,6 +408,13 @@ mrg_layout_parts(const MrgLayout *layout, gsize *n_parts)
 {
     *n_parts = layout->parts->len;
     return (const MrgPart *) (gpointer) layout->parts->data;
+}
+
+const MrgFixedText *
+mrg_layout_fixed(const MrgLayout *layout, gsize *n_texts)
+{
+    *n_texts = layout->fixed->len;
+    return (const MrgFixedText *) (gpointer) layout->fixed->data;
 }
 
 const char *

@@ -44,6 +44,13 @@ typedef struct MrgPart {
     const char *encoding_value; /* quoted-printable or base64 */
 } MrgPart;
 
+/* A text that is no template and that a reader shows all the same. */
+typedef struct MrgFixedText {
+    const char *name; /* for error positions, as that of a part */
+    const char *text; /* decoded where that could be done */
+    gsize length;
+} MrgFixedText;
+
 typedef struct MrgLayout MrgLayout;
 
 MrgLayout *mrg_layout_new(const MrgEnvelope *envelope, GError **error);
@@ -52,6 +59,12 @@ void mrg_layout_unref(MrgLayout *layout);
 
 /* The text parts that are templates, in order.  Attachments are none. */
 const MrgPart *mrg_layout_parts(const MrgLayout *layout, gsize *n_parts);
+
+/* Other texts in which a template would go out as it is, so that the caller can look for
+ * one: text that is neither template nor attachment, such as text/calendar, messages
+ * within the message, the parts' own header fields, and what stands between the parts.
+ * Only those that hold a '{'. */
+const MrgFixedText *mrg_layout_fixed(const MrgLayout *layout, gsize *n_texts);
 
 /* The decoded Subject, or NULL where the message has none. */
 const char *mrg_layout_subject(const MrgLayout *layout);

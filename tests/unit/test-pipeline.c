@@ -17,6 +17,8 @@
 #define BODY \
     "<html><body>Hi {{first_name}}, {{#if vip}}gold{{else}}plain{{/if}}</body></html>\n"
 
+#define MIXED "X-Campaign: a\nContent-Type: multipart/mixed; boundary=b\n\n"
+
 typedef struct World {
     char *folder;
     MrgPipeline *pipeline;
@@ -292,6 +294,25 @@ what_cannot_be_merged_is_refused_with_its_place(void)
          "550 5.6.0 header From"},
         {"X-Campaign: a\nReply-To: {first_name|x} <a@example.com>\n\nx\n",
          "550 5.6.0 header Reply-To"},
+        {"X-Campaign: a\nFrom: =?utf-8?Q?=7B=7Bname}}?= <a@example.com>\n\nx\n",
+         "550 5.6.0 header From"},
+        {"X-Campaign-Data: {}\n\nx\n", "550 5.6.0 there is no X-Campaign"},
+        {MIXED "--b\nContent-Type: text/calendar\n\nSUMMARY:{FirstName}\n--b--\n",
+         "550 5.6.0 part text/calendar:1:1: "},
+        {MIXED "--b\nContent-Type: text/calendar\nContent-Transfer-Encoding: base64\n\n"
+               "e3tmaXJzdF9uYW1lfX0K\n--b--\n",
+         "550 5.6.0 part text/calendar:1:1: "},
+        {MIXED "--b\nContent-Type: message/rfc822\n\nSubject: x\n\n{{x}}\n--b--\n",
+         "550 5.6.0 part message/rfc822:1:1: "},
+        {MIXED "--b\nContent-Type: image/png; name=\"{{x}}.png\"\n\nx\n--b--\n",
+         "550 5.6.0 fields of a part"},
+        {MIXED "--b\nContent-Type: image/png\nContent-Description: "
+               "=?utf-8?Q?=7BFirst=4Eame=7D?=\n\nx\n--b--\n",
+         "550 5.6.0 fields of a part"},
+        {MIXED "{{x}}\n--b\n\nx\n--b--\n", "550 5.6.0 fields of a part"},
+        {MIXED "--b\n\nx\n--b--\n{{x}}\n", "550 5.6.0 fields of a part"},
+        {"X-Campaign: a\nContent-Transfer-Encoding: base64\n\n{{x}}\n",
+         "550 5.6.0 part text/plain:1:1: "},
         {"X-Campaign: a\n\n{{secret}}\n", "550 5.6.0 part text/plain:1:"},
         {"X-Campaign: a\n\n{{#each this}}{{@key}}{{/each}}\n",
          "550 5.6.0 a template reads"},
@@ -313,6 +334,25 @@ what_cannot_be_merged_is_refused_with_its_place(void)
         g_assert_cmpstr(sent.calls, ==, "reply");
         g_assert_true(g_str_has_prefix(sent.reply, cases[i].reply));
     }
+}
+
+/* An attachment goes out as it is, but not where it is all that there is to read. */
+static void
+attachments_alone_stay_as_they_are(void)
+{
+    g_autoptr(World) world = world_new("", TRUE);
+    g_auto(Sent) attached = send_text(
+        world,
+        MIXED "--b\n\nHi\n--b\nContent-Type: text/html\n"
+              "Content-Disposition: attachment; filename=\"{A-1}.html\"\n\n{{x}}\n--b--\n",
+        "bob@example.com");
+    g_assert_cmpint(attached.answer, ==, MRG_ANSWER_ACCEPT);
+    g_auto(Sent) alone = send_text(world,
+                                   "X-Campaign: a\nContent-Disposition: attachment\n\n"
+                                   "Hi {{first_name}}\n",
+                                   "bob@example.com");
+    g_assert_cmpint(alone.answer, ==, MRG_ANSWER_ACCEPT);
+    g_assert_cmpstr(alone.body, ==, "Hi Bob\r\n");
 }
 
 static void
@@ -444,6 +484,7 @@ main(int argc, char **argv)
     g_test_add_func("/pipeline/reused-message-id", a_reused_message_id_evades_no_cap);
     g_test_add_func("/pipeline/unknown-people", people_without_a_profile_follow_the_policy);
     g_test_add_func("/pipeline/refusals", what_cannot_be_merged_is_refused_with_its_place);
+    g_test_add_func("/pipeline/attachments", attachments_alone_stay_as_they_are);
     g_test_add_func("/pipeline/store-away", a_missing_store_defers_and_edits_nothing);
     g_test_add_func("/pipeline/recipients", several_recipients_are_refused);
     g_test_add_func("/pipeline/door", the_door_compiles_and_edits_nothing);
