@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <string.h>
+
 #include "milter/person/key.h"
 
 #define ADDRESS_MIN 3
@@ -49,6 +51,55 @@ is_mailbox(const char *text, gsize length)
     return !is_quoted && at && at + 1 < length;
 }
 
+static gboolean
+is_atom_character(char c)
+{
+    return (guchar) c > 127 || g_ascii_isalnum(c) ||
+           (c && strchr("!#$%&'*+-/=?^_`{|}~", c));
+}
+
+/* What needs no quotes (RFC 5322, 3.2.3). */
+static gboolean
+is_dot_atom(const char *text, gsize length)
+{
+    for (gsize i = 0; i < length; i++)
+        if (!is_atom_character(text[i]) &&
+            (text[i] != '.' || i == 0 || i + 1 == length || text[i - 1] == '.'))
+            return FALSE;
+    return length > 0;
+}
+
+/* A quoted local part is the same person with fewer quotes: it must meet the same caps and
+ * suppressions (RFC 5321, 4.1.2).  Each character is quoted only where it must be. */
+static void
+simplify_quotes(char *address, MrgArena *arena)
+{
+    gsize length = strlen(address);
+    char *at = strrchr(address, '@');
+    if (address[0] != '"' || at[-1] != '"' || at - address < 2)
+        return;
+    char *bare = mrg_arena_alloc(arena, length + 1);
+    gsize n = 0;
+    for (const char *c = address + 1; c < at - 1; c++) {
+        if (*c == '"')
+            return; /* "a"."b" */
+        c += *c == '\\';
+        bare[n++] = *c;
+    }
+    char *out = address;
+    gboolean is_quoted = !is_dot_atom(bare, n);
+    if (is_quoted)
+        *out++ = '"';
+    for (gsize i = 0; i < n; i++) {
+        if (bare[i] == '"' || bare[i] == '\\')
+            *out++ = '\\';
+        *out++ = bare[i];
+    }
+    if (is_quoted)
+        *out++ = '"';
+    memmove(out, at, strlen(at) + 1);
+}
+
 const char *
 mrg_address_normalise(const char *address, MrgArena *arena)
 {
@@ -63,8 +114,12 @@ mrg_address_normalise(const char *address, MrgArena *arena)
         !g_utf8_validate_len(address, length, NULL) || has_control(address, length) ||
         !is_mailbox(address, length))
         return NULL;
+    /* The root of all domains, which nobody writes. */
+    if (address[length - 1] == '.' && address[length - 2] != '@')
+        length--;
     char *normal = mrg_arena_dup(arena, address, length);
     for (gsize i = 0; i < length; i++)
         normal[i] = g_ascii_tolower(normal[i]);
+    simplify_quotes(normal, arena);
     return normal;
 }

@@ -41,7 +41,8 @@ guint8 mrg_keyring_sealing_id(const MrgKeyring *keyring);
 /* The normalised form of an address, in the arena: angle brackets and white space off,
  * ASCII letters lower case in both halves; NULL unless there is exactly one unquoted '@'
  * with something on both sides, 3 to 254 bytes (RFC 5321, 4.5.3.1.3), UTF-8 without
- * controls. Plus tags and dots stay: they are part of the address. */
+ * controls. Plus tags and dots stay: they are part of the address. Quotes stay where they
+ * are needed, and a dot at the end goes: with and without, it is one mailbox. */
 const char *mrg_address_normalise(const char *address, MrgArena *arena);
 
 /* address must be normalised. */
