@@ -215,18 +215,24 @@ load_state(MrgMerge *merge, GError **error)
     return merge->has_state;
 }
 
-/* What the policy says of the state as loaded; a recorded outcome stands. */
+/* What the policy says of the state as loaded.  A recorded outcome stands: its copy is
+ * counted.  But days may lie between two tries, and whoever unsubscribed in them gets none.
+ */
 static void
 take_decision(MrgMerge *merge)
 {
     const MrgConf *conf = merge->pipeline->conf;
     MrgDecision *decision = &merge->decision;
-    mrg_decide(&conf->policy, &merge->view, merge->campaign.id, merge->campaign.class_name,
+    MrgPolicy policy = conf->policy;
+    if (merge->state.is_repeat)
+        policy.n_caps = 0;
+    mrg_decide(&policy, &merge->view, merge->campaign.id, merge->campaign.class_name,
                merge->now_us, merge->envelope->arena, decision);
-    if (merge->state.is_repeat) {
+    if (merge->state.is_repeat && decision->verdict == MRG_VERDICT_DELIVER) {
         decision->verdict = merge->state.repeat_verdict;
         decision->reason = merge->state.repeat_reason;
-    } else if (!merge->person.has_profile && decision->verdict == MRG_VERDICT_DELIVER &&
+    } else if (!merge->state.is_repeat && !merge->person.has_profile &&
+               decision->verdict == MRG_VERDICT_DELIVER &&
                conf->policy_unknown_recipient != MRG_UNKNOWN_GENERIC) {
         decision->verdict = conf->policy_unknown_recipient == MRG_UNKNOWN_DROP
                                 ? MRG_VERDICT_DROP

@@ -10,9 +10,9 @@
  * missing consent to receive; a suppression of scope "all" stops it too only when the
  * reason is "bounced", "erased" or "manual": who unsubscribes still gets receipts.
  *
- * A state that is a repeat is not the question here: the caller answers it with the
- * recorded outcome, and takes only may_track_* from the decision, which hold for every
- * verdict.
+ * A state that is a repeat is not the question here: the caller asks without caps, and
+ * answers with the recorded outcome unless a suppression came since.  may_track_* hold
+ * for every verdict.
  *
  * OWNERSHIP  reason is made in the arena.
  */

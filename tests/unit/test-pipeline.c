@@ -71,6 +71,28 @@ next_profile(gpointer context, GError **error G_GNUC_UNUSED)
     return &import->profile;
 }
 
+static const MrgProfile *
+next_suppressed(gpointer context, GError **error G_GNUC_UNUSED)
+{
+    Import *import = context;
+    return import->i++ ? NULL : &import->profile;
+}
+
+static void
+suppress(World *world, const char *address)
+{
+    g_autoptr(GError) error = NULL;
+    const MrgConf *conf = mrg_pipeline_conf(world->pipeline);
+    g_autoptr(MrgKeyring) keyring = mrg_keyring_load(conf->keys_file, &error);
+    g_autoptr(MrgStore) store = mrg_conf_open_store(conf, &error);
+    MrgSuppression suppression = {"all", "unsubscribed", 1, 0};
+    Import import = {
+        .profile = {.address = address, .suppressions = &suppression, .n_suppressions = 1}};
+    mrg_person_key(keyring, address, &import.profile.person);
+    mrg_store_import(store, next_suppressed, &import, NULL, &error);
+    g_assert_no_error(error);
+}
+
 static void
 fill_store(const MrgConf *conf)
 {
@@ -251,6 +273,19 @@ a_cap_stops_the_second_and_a_retry_counts_once(void)
         g_test_message("send %" G_GSIZE_FORMAT, i);
         g_assert_cmpint(sent.answer, ==, sends[i].answer);
     }
+}
+
+/* A copy may wait in the MTA's queue for days. */
+static void
+a_retry_after_an_unsubscription_is_dropped(void)
+{
+    g_autoptr(World) world = world_new("", TRUE);
+    g_auto(Sent) first = send_standard(world, 1, "ann@example.com");
+    g_assert_cmpint(first.answer, ==, MRG_ANSWER_ACCEPT);
+    suppress(world, "ann@example.com");
+    g_auto(Sent) again = send_standard(world, 1, "ann@example.com");
+    g_assert_cmpint(again.answer, ==, MRG_ANSWER_DISCARD);
+    g_assert_cmpstr(again.calls, ==, "");
 }
 
 static void
@@ -481,6 +516,8 @@ main(int argc, char **argv)
     g_test_add_func("/pipeline/suppressed", the_suppressed_get_nothing);
     g_test_add_func("/pipeline/cap-and-retry",
                     a_cap_stops_the_second_and_a_retry_counts_once);
+    g_test_add_func("/pipeline/retry-unsubscribed",
+                    a_retry_after_an_unsubscription_is_dropped);
     g_test_add_func("/pipeline/reused-message-id", a_reused_message_id_evades_no_cap);
     g_test_add_func("/pipeline/unknown-people", people_without_a_profile_follow_the_policy);
     g_test_add_func("/pipeline/refusals", what_cannot_be_merged_is_refused_with_its_place);
