@@ -23,6 +23,9 @@
 /* Others that change a person's state between our load and commit; each try makes one of
  * them succeed, so this many losses in a row mean something is broken. */
 #define COMMIT_TRIES 64
+/* libmilter sends no header of 64 KiB or more, and encoded words take up to twice the room:
+ * a longer one would be tried again until the MTA gives up. */
+#define SUBJECT_MAX 16384
 
 struct MrgPipeline {
     gint references; /* atomic */
@@ -272,6 +275,16 @@ run_template(MrgMerge *merge, gsize index, gsize *start, GError **error)
 }
 
 static gboolean
+refuse_long_subject(const MrgMerge *merge, GError **error)
+{
+    if (merge->subject.length <= SUBJECT_MAX)
+        return TRUE;
+    g_set_error(error, MRG_RENDER_ERROR, MRG_RENDER_ERROR_LIMIT,
+                "subject:1:1: for this person it is longer than %d bytes", SUBJECT_MAX);
+    return FALSE;
+}
+
+static gboolean
 step_render(MrgMerge *merge, GError **error)
 {
     if (!is_going_out(merge))
@@ -300,7 +313,7 @@ step_render(MrgMerge *merge, GError **error)
             *rendered =
                 (MrgRendered){FALSE, plan->parts[part].text, plan->parts[part].length};
     }
-    return TRUE;
+    return refuse_long_subject(merge, error);
 }
 
 /* ---- stamp ---- */
@@ -638,6 +651,8 @@ mrg_pipeline_serve(MrgPipeline *pipeline, MrgEnvelope *envelope, const MrgMta *m
         is_check && merge.disposition->verdict == MRG_VERDICT_DELIVER
             ? MRG_ANSWER_ACCEPT
             : mrg_apply(mta, merge.disposition, merge.reply, envelope, &merge.copy);
+    if (answer == MRG_ANSWER_TEMPFAIL && is_going_out(&merge))
+        decide(&merge, MRG_VERDICT_DEFER, "mta: it did not take the edits");
     witness(&merge, g_get_monotonic_time() - began_us);
     mrg_merge_clear(&merge);
     return answer;

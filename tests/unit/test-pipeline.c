@@ -7,6 +7,7 @@
 
 #include <glib/gstdio.h>
 
+#include "milter/counters.h"
 #include "milter/pipeline.h"
 #include "tests/fake/mta.h"
 
@@ -217,6 +218,14 @@ send_standard(World *world, int n, const char *to)
     return send_text(world, message, to);
 }
 
+static long
+count_of(const char *counters, const char *name)
+{
+    g_autofree char *pair = g_strconcat(name, "=", NULL);
+    const char *found = strstr(counters, pair);
+    return found ? strtol(found + strlen(pair), NULL, 10) : 0;
+}
+
 #define assert_contains(text, part) g_assert_nonnull(strstr((text), (part)))
 #define assert_lacks(text, part) g_assert_null(strstr((text), (part)))
 
@@ -371,6 +380,38 @@ what_cannot_be_merged_is_refused_with_its_place(void)
     }
 }
 
+static void
+edits_that_were_refused_are_no_delivery(void)
+{
+    g_autoptr(World) world = world_new("", TRUE);
+    g_autofree char *message = g_strdup_printf(HEAD BODY, 1);
+    g_autoptr(MrgEnvelope) envelope =
+        make_envelope(world, message, "bob@example.com", MRG_ROLE_MERGE);
+    g_autoptr(FakeMta) fake = fake_mta_new(envelope);
+    MrgMta mta = fake_mta_handle(fake);
+    fake->fail_at = 1;
+    g_autofree char *before = mrg_counters_print();
+    g_assert_cmpint(mrg_pipeline_serve(world->pipeline, envelope, &mta), ==,
+                    MRG_ANSWER_TEMPFAIL);
+    g_autofree char *after = mrg_counters_print();
+    g_assert_cmpint(count_of(after, "deliver"), ==, count_of(before, "deliver"));
+    g_assert_cmpint(count_of(after, "defer"), ==, count_of(before, "defer") + 1);
+}
+
+/* libmilter could not send it, and the MTA would try for days. */
+static void
+a_subject_that_no_header_holds_is_refused(void)
+{
+    g_autoptr(World) world = world_new("", TRUE);
+    g_autofree char *value = g_strnfill(20000, 'x');
+    g_autofree char *message = g_strdup_printf("X-Campaign: a\nX-Campaign-Data: {\"v\":\"%s"
+                                               "\"}\nSubject: {{v}}\n\nx\n",
+                                               value);
+    g_auto(Sent) sent = send_text(world, message, "bob@example.com");
+    g_assert_cmpint(sent.answer, ==, MRG_ANSWER_REJECT);
+    g_assert_true(g_str_has_prefix(sent.reply, "550 5.6.0 subject:1:1: "));
+}
+
 /* An attachment goes out as it is, but not where it is all that there is to read. */
 static void
 attachments_alone_stay_as_they_are(void)
@@ -521,6 +562,8 @@ main(int argc, char **argv)
     g_test_add_func("/pipeline/reused-message-id", a_reused_message_id_evades_no_cap);
     g_test_add_func("/pipeline/unknown-people", people_without_a_profile_follow_the_policy);
     g_test_add_func("/pipeline/refusals", what_cannot_be_merged_is_refused_with_its_place);
+    g_test_add_func("/pipeline/edits-refused", edits_that_were_refused_are_no_delivery);
+    g_test_add_func("/pipeline/long-subject", a_subject_that_no_header_holds_is_refused);
     g_test_add_func("/pipeline/attachments", attachments_alone_stay_as_they_are);
     g_test_add_func("/pipeline/store-away", a_missing_store_defers_and_edits_nothing);
     g_test_add_func("/pipeline/recipients", several_recipients_are_refused);
