@@ -10,7 +10,7 @@
 #define COLUMNS_MAX 1000
 #define CONSENT_PREFIX "consent."
 
-typedef enum { CELL_MORE, CELL_LAST, CELL_NONE, CELL_BROKEN } CellEnd;
+typedef enum { CELL_MORE, CELL_LAST, CELL_LONG, CELL_BROKEN } CellEnd;
 
 /* Behind a closing quote only a separator may come. */
 static CellEnd
@@ -18,8 +18,10 @@ read_quoted(MrgPeopleFile *people, GString *cell)
 {
     for (;;) {
         int c = getc(people->file);
-        if (c == EOF || cell->len > ROW_BYTES_MAX)
+        if (c == EOF)
             return CELL_BROKEN;
+        if (cell->len > ROW_BYTES_MAX)
+            return CELL_LONG;
         if (c == '\n')
             people->line++;
         if (c == '"') {
@@ -42,14 +44,18 @@ read_plain(MrgPeopleFile *people, GString *cell, int c)
     for (;; c = getc(people->file)) {
         if (c == ',')
             return CELL_MORE;
+        if (cell->len > ROW_BYTES_MAX)
+            return CELL_LONG;
+        /* Line ends of a lone CR would make one row of the whole file, and that the head.
+         */
+        if (c == '\r' && (c = getc(people->file)) != '\n' && c != EOF)
+            return CELL_BROKEN;
         if (c == '\n' || c == EOF)
             break;
-        if (c == '"' || cell->len > ROW_BYTES_MAX)
+        if (c == '"')
             return CELL_BROKEN;
         g_string_append_c(cell, (char) c);
     }
-    if (cell->len && cell->str[cell->len - 1] == '\r')
-        g_string_truncate(cell, cell->len - 1);
     return CELL_LAST;
 }
 
@@ -72,15 +78,19 @@ read_row(MrgPeopleFile *people, GError **error)
     g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GString) cell = g_string_new(NULL);
     guint64 line = ++people->line;
+    gsize length = 0;
     for (CellEnd end = CELL_MORE; end == CELL_MORE;) {
         end = read_cell(people, cell);
-        if (end == CELL_BROKEN || cells->len >= COLUMNS_MAX ||
-            !g_utf8_validate(cell->str, (gssize) cell->len, NULL)) {
+        length += cell->len;
+        const char *problem =
+            end == CELL_LONG || length > ROW_BYTES_MAX ? "the row is over 1 MiB long"
+            : end == CELL_BROKEN        ? "broken quoting, or a line end of CR alone"
+            : cells->len >= COLUMNS_MAX ? "over 1000 columns"
+            : !g_utf8_validate(cell->str, (gssize) cell->len, NULL) ? "not valid UTF-8"
+                                                                    : NULL;
+        if (problem) {
             people->line = line;
-            mrg_people_fail(people, error, "%s",
-                            end == CELL_BROKEN          ? "broken quoting"
-                            : cells->len >= COLUMNS_MAX ? "over 1000 columns"
-                                                        : "not valid UTF-8");
+            mrg_people_fail(people, error, "%s", problem);
             return NULL;
         }
         g_ptr_array_add(cells, g_strndup(cell->str, cell->len));
@@ -111,11 +121,7 @@ read_head(MrgPeopleFile *people, GError **error)
         return FALSE;
     }
     if (!cells)
-        return mrg_people_fail(people, error, "the file is empty");
-    /* A byte order mark is what some spreadsheets put first. */
-    char *first = g_ptr_array_index(cells, 0);
-    if (g_str_has_prefix(first, "\xef\xbb\xbf"))
-        memmove(first, first + 3, strlen(first) - 2);
+        return mrg_people_fail(people, error, "the file is empty, or has no head line");
     g_ptr_array_add(cells, NULL);
     people->columns = (char **) g_ptr_array_free(g_steal_pointer(&cells), FALSE);
     return check_columns(people, error);

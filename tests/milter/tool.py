@@ -63,6 +63,14 @@ def csv_is_read_as_spreadsheets_write_it(bench):
 
 
 @tap.case
+def byte_order_mark_is_no_part_of_the_first_name(bench):
+    mark = b"\xef\xbb\xbf"
+    imports(bench, "quoted.csv", mark + b'"address","first_name"\r\nq@example.com,Q\r\n', 1)
+    imports(bench, "m.jsonl", mark + b'{"address": "q@example.com"}\r\n', 1)
+    refuses(bench, "b.csv", b"\xef\xbbaddress\nq@example.com\n", "1:1", "UTF-8")
+
+
+@tap.case
 def csv_mistakes_name_their_line(bench):
     head = "address,first_name\n"
     good = "good@example.com,SECRET\n"
@@ -75,6 +83,15 @@ def csv_mistakes_name_their_line(bench):
     refuses(bench, "b.csv", "name\nx\n", "1:1", "'address'")
     refuses(bench, "b.csv", "address,a,a\n", "1:1", "two columns")
     refuses(bench, "b.csv", "address,a b\nx@example.com,1\n", "2:1", "field name")
+    refuses(bench, "b.csv", "address,first_name,FirstName\nx@example.com,1,2\n", "2:1", "twice")
+    refuses(bench, "b.csv", head.replace("\n", "\r") + good, "1:1", "CR alone")
+    refuses(bench, "b.csv", head + "x@example.com," + "x" * (1 << 20) + "SECRET\n", "2:1", "1 MiB")
+    wide = "address" + "".join(f",f{n}" for n in range(20)) + "\n"
+    refuses(bench, "b.csv", wide + "x@example.com" + ("," + "x" * 60000) * 20 + "\n", "2:1", "1 MiB")
+    refuses(bench, "b.csv", "address,\x1b[31mSECRET@b\nx@example.com,1\n".replace("SECRET", "S"),
+            "2:1", "'??31mS?b'")
+    refuses(bench, "b.csv", "address,consent.receive:\nx@example.com,true\n", "2:1", "purpose")
+    refuses(bench, "b.csv", "", "0:1", "empty")
     refuses(bench, "b.csv", "address,consent.fly\nx@example.com,true\n", "2:1", "purpose")
     refuses(bench, "b.csv", "address,consent.receive\nx@example.com,SECRET\n", "2:1", "true or")
     refuses(bench, "b.csv", "address,suppressed\nx@example.com,SECRET\n", "2:1", "suppressed")
@@ -92,7 +109,9 @@ def jsonl_mistakes_name_their_line(bench):
                       ('{"address": 1}', "text"), ('{"address": "a@b.test", "x y": 1}', "field"),
                       ('{"address": "a@b.test", "consent": true}', "object"),
                       ('{"address": "a@b.test", "consent": {"receive": 1}}', "true or false"),
-                      ('{"address": "a@b.test", "a": 1, "a": 2}', "JSON")):
+                      ('{"address": "a@b.test", "a": 1, "a": 2}', "JSON"),
+                      ('{"address": "a@b.test", "first_name": 1, "FirstName": 2}', "twice"),
+                      ('{"address": "a@b.test", "a": %s1%s}' % ("[" * 70, "]" * 70), "deep")):
         refuses(bench, "c.jsonl", good + row + "\n", "3:1", word)
 
 
@@ -116,6 +135,8 @@ def what_is_typed_wrong_is_explained(bench):
             (["profile", "import", "people.txt"], USAGE, ".jsonl or .csv"),
             (["profile", "import", "/nonexistent.csv"], NO_INPUT, "No such file"),
             (["render", "/nonexistent.hbs"], NO_INPUT, "No such file"),
+            (["preview", write(bench, "bad.eml", "X-Campaign: a\nnot a field\n"), "--to", ANN],
+             DATA, "bad.eml:2:1: "),
             (["why", "not an address"], DATA, "malformed")):
         actual, _, err = run(bench, *words)
         tap.equal(actual, code, f"exit code of {words} ({err})")
@@ -141,6 +162,21 @@ def every_verb_can_speak_json(bench):
         code, out, err = run(bench, *words, "--json")
         tap.equal((code, err), (0, ""), f"exit of {words}")
         json.loads(out)
+    plugins = bench.merganser.settings["milter"]["plugin_dir"]
+    for verb in ("sample", "man"):
+        text = run(bench, "conf", verb, "--plugin-dir", plugins)[1]
+        out = run(bench, "conf", verb, "--plugin-dir", plugins, "--json")[1]
+        tap.equal(json.loads(out), {"text": text}, f"conf {verb}")
+    names = [verb["name"] for verb in json.loads(run(bench, "help", "--json")[1])]
+    tap.true("why" in names and "profile import" in names, f"verbs {names}")
+
+
+@tap.case
+def output_that_cannot_be_written_is_an_error(bench):
+    with open("/dev/full", "wb") as full:
+        code = subprocess.run([bench.merganser.build / "merganser", "help"], stdout=full,
+                              stderr=subprocess.DEVNULL, check=False).returncode
+    tap.equal(code, 74, "exit code")
 
 
 @tap.case
