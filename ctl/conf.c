@@ -86,6 +86,14 @@ describe(const char *plugin_dir, MrgConfVisit visit)
     return EX_OK;
 }
 
+static GString *described;
+
+static void
+collect(const char *text)
+{
+    g_string_append(described, text);
+}
+
 static int
 run_describe(MrgTool *tool, int argc, char **argv, const char *head, MrgConfVisit visit)
 {
@@ -97,8 +105,19 @@ run_describe(MrgTool *tool, int argc, char **argv, const char *head, MrgConfVisi
     int code = mrg_verb_parse(tool, &argc, &argv, entries, 0);
     if (code)
         return code;
-    g_print("%s", head);
-    return describe(plugin_dir ? plugin_dir : MRG_PLUGIN_DIR, visit);
+    /* Kept until all is there: half a sample would pass for a whole one. */
+    g_autoptr(GString) text = g_string_new(head);
+    described = text;
+    GPrintFunc print = g_set_print_handler(collect);
+    code = describe(plugin_dir ? plugin_dir : MRG_PLUGIN_DIR, visit);
+    g_set_print_handler(print);
+    if (code)
+        return code;
+    if (tool->is_json)
+        mrg_print_json(json_pack("{s:s}", "text", text->str));
+    else
+        g_print("%s", text->str);
+    return EX_OK;
 }
 
 int

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <errno.h>
 #include <locale.h>
 #include <stdarg.h>
 
@@ -69,10 +70,24 @@ mrg_verb_parse(MrgTool *tool, int *argc, char ***argv, const GOptionEntry *entri
     return EX_OK;
 }
 
-int
-mrg_verb_help(MrgTool *tool G_GNUC_UNUSED, int argc G_GNUC_UNUSED,
-              char **argv G_GNUC_UNUSED)
+static int
+print_verbs(void)
 {
+    json_t *list = json_array();
+    for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++)
+        json_array_append_new(list,
+                              json_pack("{s:s,s:s,s:s}", "name", verbs[i].name, "arguments",
+                                        verbs[i].arguments, "help", verbs[i].help));
+    mrg_print_json(list);
+    return EX_OK;
+}
+
+int
+mrg_verb_help(MrgTool *tool, int argc, char **argv)
+{
+    int code = current_verb ? mrg_verb_parse(tool, &argc, &argv, NULL, 0) : EX_OK;
+    if (code || tool->is_json)
+        return code ? code : print_verbs();
     g_print(
         "usage: merganser [-c FILE] VERB [OPTION...] [ARGUMENT...]\n\nMail merge at the "
         "MTA. Verbs:\n\n");
@@ -157,5 +172,10 @@ main(int argc, char **argv)
         return fail_unknown(argc, argv);
     g_autofree char *program = g_strdup_printf("merganser %s", current_verb->name);
     g_set_prgname(program);
-    return current_verb->run(&tool, argc - words, argv + words);
+    int code = current_verb->run(&tool, argc - words, argv + words);
+    /* What was printed must have got there: a disk may be full. */
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    g_printerr("merganser: the output cannot be written: %s\n", g_strerror(errno));
+    return code ? code : EX_IOERR;
 }

@@ -53,9 +53,12 @@ read_message(const char *path, const MrgIntakeRules *rules, const char *to, GErr
     g_autoptr(MrgEnvelope) envelope = mrg_envelope_new(MRG_ROLE_MERGE, "");
     /* Twice the body: room for the headers; the bounds of the milter still hold inside. */
     gsize limit = rules->limits.body_bytes * 2 + rules->limits.header_bytes;
-    if (!mrg_read_file(path, limit, &text, &length, error) ||
-        !mrg_envelope_read(envelope, &rules->limits, text, length, error))
+    if (!mrg_read_file(path, limit, &text, &length, error))
         return NULL;
+    if (!mrg_envelope_read(envelope, &rules->limits, text, length, error)) {
+        g_prefix_error(error, "%s:", path);
+        return NULL;
+    }
     mrg_envelope_add_recipient(envelope, &rules->limits, to);
     return g_steal_pointer(&envelope);
 }

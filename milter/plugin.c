@@ -33,7 +33,7 @@ static const MrgHost host = {
 static gboolean
 refuse(GError **error, const char *path, const char *what)
 {
-    g_set_error(error, MRG_ERROR, MRG_ERROR_CONFIG, "plugin '%s' %s", path, what);
+    g_set_error(error, MRG_ERROR, MRG_ERROR_CONFIG, "plugin '%s': %s", path, what);
     return FALSE;
 }
 
