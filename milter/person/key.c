@@ -97,11 +97,45 @@ mrg_keyring_sealing_id(const MrgKeyring *keyring)
 
 /* ---- hashes ------------------------------------------------------------ */
 
+/* A label of a domain in the one form for all its spellings (RFC 5890, 2.3.2.1): "xn--" is
+ * read, but only what would be written as just this, so that no name gets another's key. */
+static char *
+fold_label(const char *label)
+{
+    g_autofree char *unicode =
+        g_str_has_prefix(label, "xn--") ? g_hostname_to_unicode(label) : NULL;
+    g_autofree char *ascii = unicode ? g_hostname_to_ascii(unicode) : NULL;
+    gboolean is_read = ascii && g_str_equal(ascii, label);
+    g_autofree char *lower = g_utf8_strdown(is_read ? unicode : label, -1);
+    return g_utf8_normalize(lower, -1, G_NORMALIZE_NFC);
+}
+
+/* The address with its domain folded, or NULL where nothing is to be done. */
+static char *
+fold_domain(const char *address)
+{
+    const char *at = strrchr(address, '@');
+    if (!at || (!strstr(at, "xn--") && g_str_is_ascii(at)))
+        return NULL;
+    g_auto(GStrv) labels = g_strsplit(at + 1, ".", -1);
+    for (char **label = labels; *label; label++) {
+        char *folded = fold_label(*label);
+        g_free(*label);
+        *label = folded;
+    }
+    g_autofree char *domain = g_strjoinv(".", labels);
+    g_autoptr(GString) folded = g_string_new_len(address, at + 1 - address);
+    g_string_append(folded, domain);
+    return g_string_free(g_steal_pointer(&folded), FALSE);
+}
+
 void
 mrg_person_key(const MrgKeyring *keyring, const char *address, MrgPersonKey *key)
 {
-    int rc = crypto_generichash(key->bytes, sizeof key->bytes, (const guint8 *) address,
-                                strlen(address), keyring->secrets, MRG_SECRET_BYTES);
+    g_autofree char *folded = fold_domain(address);
+    const char *text = folded ? folded : address;
+    int rc = crypto_generichash(key->bytes, sizeof key->bytes, (const guint8 *) text,
+                                strlen(text), keyring->secrets, MRG_SECRET_BYTES);
     g_assert(rc == 0);
 }
 

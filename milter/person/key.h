@@ -45,7 +45,7 @@ guint8 mrg_keyring_sealing_id(const MrgKeyring *keyring);
  * are needed, and a dot at the end goes: with and without, it is one mailbox. */
 const char *mrg_address_normalise(const char *address, MrgArena *arena);
 
-/* address must be normalised. */
+/* address must be normalised.  A domain has one key, in Unicode and as xn--. */
 void mrg_person_key(const MrgKeyring *keyring, const char *address, MrgPersonKey *key);
 
 /* Several texts, length-prefixed, hashed under the person key. */

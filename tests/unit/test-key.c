@@ -71,6 +71,42 @@ a_person_is_a_keyed_hash(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
     g_assert_cmpstr(pseudonym, ==, "25429da17fedf36d");
 }
 
+/* Two spellings of a mailbox meet the same suppressions; two mailboxes never share a key.
+ */
+static void
+a_domain_has_one_key(Fixture *fixture G_GNUC_UNUSED, gconstpointer data G_GNUC_UNUSED)
+{
+    static const struct {
+        const char *one, *other;
+        gboolean is_same;
+    } cases[] = {
+        {"a@m\xc3\xbcnchen.de", "a@xn--mnchen-3ya.de", TRUE},
+        {"a@M\xc3\x9cNCHEN.de", "a@xn--mnchen-3ya.de", TRUE},
+        {"a@mu\xcc\x88nchen.de", "a@xn--mnchen-3ya.de", TRUE},
+        {"a@m\xc3\xbcnchen.de", "b@xn--mnchen-3ya.de", FALSE},
+        {"a@stra\xc3\x9f"
+         "e.de",
+         "a@strasse.de", FALSE},
+        {"a@example.com", "a@xn--example-.com", FALSE},
+        {"a@example.com", "a@xn--example-com-.", FALSE},
+        {"a@xn--.com", "a@.com", FALSE},
+        {"xn--mnchen-3ya@x.de", "m\xc3\xbcnchen@x.de", FALSE},
+    };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MrgKeyring) keyring = mrg_keyring_new_ephemeral(&error);
+    g_assert_no_error(error);
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(MrgArena) arena = mrg_arena_new();
+        MrgPersonKey keys[2];
+        g_test_message("%s and %s", cases[i].one, cases[i].other);
+        const char *one = mrg_address_normalise(cases[i].one, arena);
+        const char *other = mrg_address_normalise(cases[i].other, arena);
+        mrg_person_key(keyring, one, &keys[0]);
+        mrg_person_key(keyring, other, &keys[1]);
+        g_assert_cmpint(mrg_key_equal(&keys[0], &keys[1]), ==, cases[i].is_same);
+    }
+}
+
 static void
 message_keys_do_not_run_together(Fixture *fixture G_GNUC_UNUSED,
                                  gconstpointer data G_GNUC_UNUSED)
@@ -301,6 +337,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     add("/person/key/hash", a_person_is_a_keyed_hash);
+    add("/person/key/domain", a_domain_has_one_key);
     add("/person/key/message", message_keys_do_not_run_together);
     add("/person/ring/seals", the_last_token_key_seals);
     add("/person/ring/malformed", a_malformed_file_is_refused);
