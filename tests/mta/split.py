@@ -84,6 +84,20 @@ def campaign_in_an_attachment_is_no_campaign(world):
 
 
 @tap.case
+def campaign_header_is_seen_however_it_is_spelled(world):
+    for n, line in enumerate((b"x-CAMPAIGN: spring", b"X-Campaign : spring",
+                              b"X-Campaign:\r\n\tspring")):
+        world.sink.clear()
+        data = campaign(number=f"spelled-{n}").replace(b"X-Campaign: spring", line)
+        world.send_and_wait(data, [ANN, BOB])
+        copies = world.sink.by_recipient()
+        tap.equal(sorted(copies), [ANN, BOB], "recipients")
+        for copy in copies.values():
+            tap.lacks(copy.data.lower(), b"x-campaign", f"copy for {line}")
+            tap.lacks(copy.data, b"{F", f"copy for {line}")
+
+
+@tap.case
 def broken_template_is_refused_at_the_door(world):
     world.sink.clear()
     broken = campaign(html="<p>\n{{#if first_name}}</p>", number="broken")
