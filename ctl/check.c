@@ -79,7 +79,8 @@ compile_file(const Check *check, const char *path, GError **error)
     gboolean is_text = g_str_has_suffix(path, ".txt");
     const MrgTemplate template = {path, text, length, check->dialect,
                                   is_text ? MRG_ESCAPE_TEXT : MRG_ESCAPE_HTML};
-    return mrg_program_compile(&template, 1, check->schema->names, error);
+    const MrgCompileOptions options = {.declared = check->schema->names};
+    return mrg_program_compile(&template, 1, &options, error);
 }
 
 static gboolean

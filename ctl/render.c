@@ -94,8 +94,8 @@ run(const MrgTool *tool, const Request *request, const char *path)
         !mrg_read_file(path, TEMPLATE_BYTES_MAX, &text, &template.length, &error))
         return mrg_verb_fail(error);
     template.text = text;
-    g_autoptr(MrgProgram) program =
-        mrg_program_compile(&template, 1, schema->names, &error);
+    const MrgCompileOptions options = {.declared = schema->names};
+    g_autoptr(MrgProgram) program = mrg_program_compile(&template, 1, &options, &error);
     if (!program || !read_data(request->data, &data, arena, &error))
         return mrg_verb_fail(error);
     if (request->is_disassembly) {

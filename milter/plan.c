@@ -124,7 +124,8 @@ compile(MrgPlan *plan, const MrgCampaign *campaign, const MrgSchema *schema, GEr
         templates[n++] = (MrgTemplate){part->name, part->text, part->length, dialect,
                                        part->is_html ? MRG_ESCAPE_HTML : MRG_ESCAPE_TEXT};
     }
-    plan->program = mrg_program_compile(templates, n, schema->names, error);
+    const MrgCompileOptions options = {.declared = schema->names};
+    plan->program = mrg_program_compile(templates, n, &options, error);
     return plan->program != NULL;
 }
 

@@ -24,6 +24,7 @@ struct MrgBuilder {
     GHashTable *field_index; /* text -> slot + 1 */
     GArray *positions;
     GArray *sections;
+    GArray *calls;
 
     /* of the template in hand */
     MrgSource *source;
@@ -36,7 +37,7 @@ struct MrgBuilder {
 };
 
 MrgBuilder *
-mrg_builder_new(void)
+mrg_builder_new(const MrgHelper *helpers, gsize n_helpers)
 {
     MrgBuilder *builder = g_new0(MrgBuilder, 1);
     builder->program = g_new0(MrgProgram, 1);
@@ -52,7 +53,16 @@ mrg_builder_new(void)
     builder->field_index = g_hash_table_new(g_str_hash, g_str_equal);
     builder->positions = g_array_new(FALSE, FALSE, sizeof(MrgPosition));
     builder->sections = g_array_new(FALSE, FALSE, sizeof(MrgSection));
+    builder->calls = g_array_new(FALSE, FALSE, sizeof(MrgPartialCall));
+    builder->program->helpers = g_memdup2(helpers, n_helpers * sizeof *helpers);
+    builder->program->n_helpers = n_helpers;
     return builder;
+}
+
+const MrgHelper *
+mrg_builder_helper(const MrgBuilder *builder, gsize i)
+{
+    return &builder->program->helpers[i];
 }
 
 void
@@ -71,7 +81,14 @@ mrg_builder_free(MrgBuilder *builder)
     g_hash_table_unref(builder->field_index);
     g_array_unref(builder->positions);
     g_array_unref(builder->sections);
+    g_array_unref(builder->calls);
     g_free(builder);
+}
+
+MrgArena *
+mrg_builder_arena(const MrgBuilder *builder)
+{
+    return builder->program->arena;
 }
 
 static gpointer
@@ -93,6 +110,7 @@ mrg_builder_steal(MrgBuilder *builder)
     program->fields = steal_array(builder->fields, &program->n_fields);
     program->positions = steal_array(builder->positions, &program->n_positions);
     program->sections = steal_array(builder->sections, &program->n_sections);
+    program->calls = steal_array(builder->calls, &program->n_calls);
     program->n_pool = builder->pool->len;
     program->pool = g_string_free(builder->pool, FALSE);
     builder->pool = g_string_new(NULL);
@@ -190,15 +208,38 @@ is_whole_text(const MrgBuilder *builder)
                   length) == 0;
 }
 
+static gboolean
+end_section(MrgBuilder *builder, MrgOp op)
+{
+    MrgProgram *program = builder->program;
+    g_assert(builder->stack == 0 || builder->source->has_failed);
+    builder->section.is_constant = is_whole_text(builder);
+    emit(builder, (MrgInstruction){.op = (guint8) op});
+    builder->section.end = builder->code->len;
+    program->max_stack = MAX(program->max_stack, builder->section.max_stack);
+    program->max_frames = MAX(program->max_frames, builder->section.max_frames);
+    g_array_append_val(builder->sections, builder->section);
+    return !builder->source->has_failed;
+}
+
 gboolean
 mrg_builder_end(MrgBuilder *builder)
 {
-    g_assert(builder->stack == 0 || builder->source->has_failed);
-    builder->section.is_constant = is_whole_text(builder);
-    emit(builder, (MrgInstruction){.op = MRG_OP_END});
-    builder->section.end = builder->code->len;
-    g_array_append_val(builder->sections, builder->section);
-    return !builder->source->has_failed;
+    builder->program->n_templates++;
+    return end_section(builder, MRG_OP_END);
+}
+
+void
+mrg_builder_begin_partial(MrgBuilder *builder, MrgSource *source)
+{
+    mrg_builder_begin(builder, source);
+    builder->frames = builder->section.max_frames = 2; /* the caller's and its own */
+}
+
+gboolean
+mrg_builder_end_partial(MrgBuilder *builder)
+{
+    return end_section(builder, MRG_OP_RETURN);
 }
 
 void
@@ -336,6 +377,15 @@ mrg_builder_load_either(MrgBuilder *builder, MrgSlice name, guint up, guint slot
 }
 
 void
+mrg_builder_load_stack(MrgBuilder *builder, MrgSlice name, guint slot, guint flags)
+{
+    push(builder, (MrgInstruction){.op = MRG_OP_LOAD_STACK,
+                                   .a = (guint8) flags,
+                                   .b = (guint16) slot,
+                                   .c = intern_name(builder, name)});
+}
+
+void
 mrg_builder_load_this(MrgBuilder *builder, guint up, gboolean may_be_root)
 {
     builder->program->reads_root |= may_be_root;
@@ -357,15 +407,30 @@ mrg_builder_load_loop(MrgBuilder *builder, MrgLoopVariable variable, guint up)
 }
 
 void
-mrg_builder_load_frame(MrgBuilder *builder, guint frame)
+mrg_builder_load_data(MrgBuilder *builder, MrgSlice name, guint up)
 {
-    push(builder, (MrgInstruction){.op = MRG_OP_LOAD_FRAME, .b = (guint16) frame});
+    push(builder, (MrgInstruction){.op = MRG_OP_LOAD_DATA,
+                                   .a = (guint8) up,
+                                   .c = intern_name(builder, name)});
 }
 
 void
-mrg_builder_load_key(MrgBuilder *builder, guint frame)
+mrg_builder_load_block(MrgBuilder *builder)
 {
-    push(builder, (MrgInstruction){.op = MRG_OP_LOAD_KEY, .b = (guint16) frame});
+    push(builder, (MrgInstruction){.op = MRG_OP_LOAD_BLOCK});
+}
+
+void
+mrg_builder_load_frame(MrgBuilder *builder, guint outward, gboolean may_be_root)
+{
+    builder->program->reads_root |= may_be_root;
+    push(builder, (MrgInstruction){.op = MRG_OP_LOAD_FRAME, .b = (guint16) outward});
+}
+
+void
+mrg_builder_load_key(MrgBuilder *builder, guint outward)
+{
+    push(builder, (MrgInstruction){.op = MRG_OP_LOAD_KEY, .b = (guint16) outward});
 }
 
 void
@@ -395,6 +460,37 @@ mrg_builder_include_zero(MrgBuilder *builder)
 }
 
 void
+mrg_builder_require(MrgBuilder *builder, MrgSlice name)
+{
+    emit(builder, (MrgInstruction){.op = MRG_OP_REQUIRE, .c = intern_name(builder, name)});
+}
+
+void
+mrg_builder_require_object(MrgBuilder *builder, MrgSlice name)
+{
+    emit(builder,
+         (MrgInstruction){.op = MRG_OP_REQUIRE_OBJECT, .c = intern_name(builder, name)});
+}
+
+void
+mrg_builder_require_context(MrgBuilder *builder, MrgSlice name, guint up)
+{
+    emit(builder, (MrgInstruction){.op = MRG_OP_REQUIRE_CONTEXT,
+                                   .a = (guint8) up,
+                                   .c = intern_name(builder, name)});
+}
+
+/* Helpers of the program itself come after those of helpers.def. */
+static guint
+helper_id(const MrgBuilder *builder, const MrgHelper *helper)
+{
+    const MrgHelper *own = builder->program->helpers;
+    if (own && helper >= own && helper < own + builder->program->n_helpers)
+        return mrg_helper_count() + (guint) (helper - own);
+    return mrg_helper_id(helper);
+}
+
+void
 mrg_builder_call(MrgBuilder *builder, const MrgHelper *helper, guint n_args,
                  const MrgSlice *names, guint n_named)
 {
@@ -409,7 +505,7 @@ mrg_builder_call(MrgBuilder *builder, const MrgHelper *helper, guint n_args,
         g_array_append_val(builder->names, name);
     }
     push(builder, (MrgInstruction){.op = MRG_OP_CALL,
-                                   .a = (guint8) mrg_helper_id(helper),
+                                   .a = (guint8) helper_id(builder, helper),
                                    .b = (guint16) (n_args | n_named << 8),
                                    .c = first});
 }
@@ -453,6 +549,68 @@ mrg_builder_next(MrgBuilder *builder, MrgJump enter)
     g_assert(builder->frames > 1);
     builder->frames--;
     emit(builder, (MrgInstruction){.op = MRG_OP_NEXT, .c = enter + 1});
+}
+
+/* ---- partials ---- */
+
+static void
+open_frame(MrgBuilder *builder)
+{
+    builder->frames++;
+    builder->section.max_frames = MAX(builder->section.max_frames, builder->frames);
+}
+
+MrgJump
+mrg_builder_enter_scope(MrgBuilder *builder)
+{
+    open_frame(builder);
+    return emit(builder, (MrgInstruction){.op = MRG_OP_ENTER_SCOPE});
+}
+
+guint
+mrg_builder_begin_body(MrgBuilder *builder, MrgJump *jump)
+{
+    *jump = mrg_builder_jump(builder, MRG_OP_JUMP);
+    open_frame(builder);
+    builder->label = builder->code->len;
+    return builder->code->len;
+}
+
+void
+mrg_builder_end_body(MrgBuilder *builder, MrgJump jump)
+{
+    emit(builder, (MrgInstruction){.op = MRG_OP_RETURN});
+    builder->frames--;
+    mrg_builder_land(builder, jump);
+}
+
+void
+mrg_builder_define(MrgBuilder *builder, MrgSlice name)
+{
+    emit(builder, (MrgInstruction){.op = MRG_OP_DEFINE, .c = intern_name(builder, name)});
+}
+
+void
+mrg_builder_partial(MrgBuilder *builder, MrgPartialCall call, MrgSlice name,
+                    const MrgSlice *named, MrgSlice indent)
+{
+    MrgArena *arena = builder->program->arena;
+    guint32 *names = mrg_arena_array(arena, guint32, call.n_named);
+    if (builder->calls->len == MRG_LIMIT_PARTIAL_CALLS) {
+        fail_limit(builder, "more partials are called", MRG_LIMIT_PARTIAL_CALLS);
+        return;
+    }
+    for (guint i = 0; i < call.n_named; i++)
+        names[i] = intern_name(builder, named[i]);
+    pop(builder, call.n_named + (call.name == MRG_NONE) + (call.on == MRG_ON_VALUE));
+    g_assert(builder->stack == 0);
+    if (call.name != MRG_NONE)
+        call.name = intern_name(builder, name);
+    call.named = names;
+    call.indent = mrg_arena_dup(arena, indent.text, indent.length);
+    call.indent_length = (guint32) indent.length;
+    g_array_append_val(builder->calls, call);
+    emit(builder, (MrgInstruction){.op = MRG_OP_PARTIAL, .c = builder->calls->len - 1});
 }
 
 guint

@@ -19,14 +19,23 @@
 
 typedef struct MrgBuilder MrgBuilder;
 
-MrgBuilder *mrg_builder_new(void);
+/* The helpers that the program has beside those of helpers.def are copied. */
+MrgBuilder *mrg_builder_new(const MrgHelper *helpers, gsize n_helpers);
+const MrgHelper *mrg_builder_helper(const MrgBuilder *builder, gsize i);
 void mrg_builder_free(MrgBuilder *builder);
 
 /* The program of all templates built; the builder is empty afterwards. */
 MrgProgram *mrg_builder_steal(MrgBuilder *builder);
 
+/* What lives as long as the program. */
+MrgArena *mrg_builder_arena(const MrgBuilder *builder);
+
 void mrg_builder_begin(MrgBuilder *builder, MrgSource *source);
 gboolean mrg_builder_end(MrgBuilder *builder);
+
+/* The same for a partial, all of them behind the templates. */
+void mrg_builder_begin_partial(MrgBuilder *builder, MrgSource *source);
+gboolean mrg_builder_end_partial(MrgBuilder *builder);
 
 /* What follows comes from this place of the source. */
 void mrg_builder_at(MrgBuilder *builder, gsize offset);
@@ -45,20 +54,26 @@ void mrg_builder_unguard(MrgBuilder *builder, guint slot);
 void mrg_builder_load_slot(MrgBuilder *builder, guint slot);
 void mrg_builder_load_member(MrgBuilder *builder, MrgSlice name, guint up);
 void mrg_builder_load_either(MrgBuilder *builder, MrgSlice name, guint up, guint slot);
+void mrg_builder_load_stack(MrgBuilder *builder, MrgSlice name, guint slot, guint flags);
 void mrg_builder_load_this(MrgBuilder *builder, guint up, gboolean may_be_root);
 void mrg_builder_load_root(MrgBuilder *builder);
 void mrg_builder_load_loop(MrgBuilder *builder, MrgLoopVariable variable, guint up);
-/* Frame 0 is the root's; every enter opens the next one. */
-void mrg_builder_load_frame(MrgBuilder *builder, guint frame);
-void mrg_builder_load_key(MrgBuilder *builder, guint frame);
+void mrg_builder_load_data(MrgBuilder *builder, MrgSlice name, guint up);
+void mrg_builder_load_block(MrgBuilder *builder);
+/* Of the frame that was opened so many before the innermost one. */
+void mrg_builder_load_frame(MrgBuilder *builder, guint outward, gboolean may_be_root);
+void mrg_builder_load_key(MrgBuilder *builder, guint outward);
 void mrg_builder_load_constant(MrgBuilder *builder, const MrgValue *value);
 void mrg_builder_member(MrgBuilder *builder, MrgSlice name);
 void mrg_builder_include_zero(MrgBuilder *builder);
+void mrg_builder_require(MrgBuilder *builder, MrgSlice name);
+void mrg_builder_require_object(MrgBuilder *builder, MrgSlice name);
+void mrg_builder_require_context(MrgBuilder *builder, MrgSlice name, guint up);
 void mrg_builder_call(MrgBuilder *builder, const MrgHelper *helper, guint n_args,
                       const MrgSlice *names, guint n_named);
 
-/* Jumps forward, by MRG_OP_JUMP, _FALSE, _TRUE, _PRESENT, ENTER_EACH, _WITH or _SECTION;
- * gives what mrg_builder_land() wants, to say where it goes. */
+/* Jumps forward, by MRG_OP_JUMP, _FALSE, _TRUE, _PRESENT, _FOUND, ENTER_EACH, _WITH or
+ * _SECTION; gives what mrg_builder_land() wants, to say where it goes. */
 typedef guint MrgJump;
 MrgJump mrg_builder_jump(MrgBuilder *builder, MrgOp op);
 MrgJump mrg_builder_enter(MrgBuilder *builder, MrgOp op, gboolean is_same_context);
@@ -66,6 +81,25 @@ void mrg_builder_land(MrgBuilder *builder, MrgJump jump);
 
 /* The end of what an enter opened. */
 void mrg_builder_next(MrgBuilder *builder, MrgJump enter);
+
+/* ---- partials ---- */
+
+/* A frame that definitions belong to; closed by mrg_builder_next(). */
+MrgJump mrg_builder_enter_scope(MrgBuilder *builder);
+
+/* Between these two stands what is called: the block of a partial, an inline partial. begin
+ * gives where it starts. */
+guint mrg_builder_begin_body(MrgBuilder *builder, MrgJump *jump);
+void mrg_builder_end_body(MrgBuilder *builder, MrgJump jump);
+
+/* In the innermost scope the name means the body that begins right behind. */
+void mrg_builder_define(MrgBuilder *builder, MrgSlice name);
+
+/* The named values have been loaded last, in front of them the name of a dynamic call, in
+ * front of that the context of an MRG_ON_VALUE.  name is ignored when call->name is
+ * MRG_NONE; indent is copied. */
+void mrg_builder_partial(MrgBuilder *builder, MrgPartialCall call, MrgSlice name,
+                         const MrgSlice *named, MrgSlice indent);
 
 /* Frames open now, the root's included. */
 guint mrg_builder_frames(const MrgBuilder *builder);

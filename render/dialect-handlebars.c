@@ -87,14 +87,26 @@ add_segment(Parser *parser, MrgExpr *path)
     return TRUE;
 }
 
+static void
+append_original(GString *original, const Parser *parser)
+{
+    const MrgToken *token = &parser->token;
+    if (token->type == MRG_TOKEN_NAME)
+        g_string_append_len(original, token->slice.text, (gssize) token->slice.length);
+    else
+        g_string_append_c(original, parser->source->text[token->offset]);
+}
+
 static MrgExpr *
 parse_path(Parser *parser)
 {
     MrgExpr *path = new_expr(parser, MRG_EXPR_PATH);
     MrgSlice segments[MRG_LIMIT_PATH_SEGMENTS];
+    g_autoptr(GString) original = g_string_new(NULL);
     path->segments = segments;
     if (is_at(parser, MRG_TOKEN_DATA)) {
         path->is_data = TRUE;
+        append_original(original, parser);
         if (!advance(parser))
             return NULL;
     }
@@ -103,13 +115,17 @@ parse_path(Parser *parser)
             fail(parser, parser->token.offset, "a name is missing here");
             return NULL;
         }
+        append_original(original, parser);
         if (!add_segment(parser, path) || !advance(parser))
             return NULL;
         if (!is_at(parser, MRG_TOKEN_SEPARATOR))
             break;
+        append_original(original, parser);
         if (!advance(parser))
             return NULL;
     }
+    path->original = (MrgSlice){mrg_arena_dup(parser->arena, original->str, original->len),
+                                original->len};
     path->segments = mrg_arena_array(parser->arena, MrgSlice, path->n_segments);
     if (path->n_segments)
         memcpy(path->segments, segments, sizeof(MrgSlice) * path->n_segments);
@@ -158,6 +174,7 @@ parse_literal(Parser *parser)
     if (expr->value.type == MRG_VALUE_NUMBER)
         expr->segments[0] = (MrgSlice){expr->value.text, expr->value.length};
     expr->n_segments = 1;
+    expr->original = expr->segments[0];
     return advance(parser) ? expr : NULL;
 }
 
@@ -240,15 +257,16 @@ parse_one_argument(Parser *parser, MrgCall *call)
     return TRUE;
 }
 
+/* Name and arguments; in place of the name a partial may have a subexpression. */
 static MrgCall *
-parse_call(Parser *parser)
+parse_call_of(Parser *parser, MrgExpr *head)
 {
     MrgCall *call = mrg_arena_alloc0(parser->arena, sizeof *call);
     MrgExpr *args[MRG_LIMIT_ARGUMENTS];
     MrgSlice names[MRG_LIMIT_ARGUMENTS];
     call->args = args;
     call->names = names;
-    if (!(call->head = parse_name_or_literal(parser)))
+    if (!(call->head = head))
         return NULL;
     while (is_argument(parser))
         if (!parse_one_argument(parser, call))
@@ -261,6 +279,22 @@ parse_call(Parser *parser)
     if (call->n_named)
         memcpy(call->names, names, sizeof(MrgSlice) * call->n_named);
     return call;
+}
+
+static MrgCall *
+parse_call(Parser *parser)
+{
+    return parse_call_of(parser, parse_name_or_literal(parser));
+}
+
+static MrgCall *
+parse_partial_call(Parser *parser)
+{
+    MrgCall *call = parse_call_of(parser, parse_argument(parser));
+    if (!call || call->n_args <= 1)
+        return call;
+    fail(parser, call->head->offset, "a partial takes one context at most");
+    return NULL;
 }
 
 /* ---- text, tags and blocks ---- */
@@ -381,9 +415,12 @@ static MrgBlock *
 parse_block_open(Parser *parser)
 {
     MrgBlock *block = mrg_arena_alloc0(parser->arena, sizeof *block);
+    gboolean is_partial = is_at(parser, MRG_TOKEN_OPEN_PARTIAL_BLOCK);
     block->open.left = parser->token.has_left_strip;
-    gboolean is_good = advance(parser) && (block->call = parse_call(parser)) &&
-                       parse_params(parser, block) &&
+    if (!advance(parser))
+        return NULL;
+    block->call = is_partial ? parse_partial_call(parser) : parse_call(parser);
+    gboolean is_good = block->call && (is_partial || parse_params(parser, block)) &&
                        parse_close(parser, MRG_TOKEN_CLOSE, &block->open.right);
     return is_good ? block : NULL;
 }
@@ -457,19 +494,29 @@ is_same_head(const MrgExpr *a, const MrgExpr *b)
     return TRUE;
 }
 
-/* sigil is '#' or '^', as the block was opened. */
+/* {{#> (expr)}} is closed by the name of what it calls. */
+static const MrgExpr *
+closing_head(const MrgBlock *block)
+{
+    const MrgExpr *head = block->call->head;
+    return head->type == MRG_EXPR_CALL ? head->call->head : head;
+}
+
+/* sigil is what the block was opened with. */
 static gboolean
-parse_block_end(Parser *parser, MrgNode *node, char sigil)
+parse_block_end(Parser *parser, MrgNode *node, const char *sigil)
 {
     MrgBlock *block = node->block;
-    const MrgExpr *head = block->call->head;
+    const MrgExpr *head = closing_head(block);
     gsize offset = parser->token.offset;
     if (is_at(parser, MRG_TOKEN_END))
         return mrg_source_fail(parser->source, node->offset, MRG_RENDER_ERROR_SYNTAX,
-                               "{{%c%s}} is not closed", sigil,
+                               "{{%s%s}} is not closed", sigil,
                                quote_head(parser, head).text);
     if (!is_at(parser, MRG_TOKEN_OPEN_END))
-        return fail(parser, offset, "this block already has its {{else}}");
+        return fail(parser, offset,
+                    *sigil == '^' || !sigil[1] ? "this block already has its {{else}}"
+                                               : "this block takes no {{else}}");
     MrgStrip strip = {.left = parser->token.has_left_strip};
     MrgExpr *end;
     if (!advance(parser) || !(end = parse_name_or_literal(parser)))
@@ -478,7 +525,7 @@ parse_block_end(Parser *parser, MrgNode *node, char sigil)
     mrg_source_locate(parser->source, node->offset, &line, &column);
     if (!is_same_head(head, end))
         return mrg_source_fail(parser->source, offset, MRG_RENDER_ERROR_SYNTAX,
-                               "{{/%s}} does not close {{%c%s}} of line %u",
+                               "{{/%s}} does not close {{%s%s}} of line %u",
                                quote_head(parser, end).text, sigil,
                                quote_head(parser, head).text, line);
     if (!parse_close(parser, MRG_TOKEN_CLOSE, &strip.right))
@@ -488,25 +535,112 @@ parse_block_end(Parser *parser, MrgNode *node, char sigil)
 }
 
 static gboolean
+enter_block(Parser *parser, const MrgNode *node)
+{
+    return (++parser->blocks <= MRG_LIMIT_DEPTH && ++parser->chain <= MRG_LIMIT_CHAIN) ||
+           fail_limit(parser, node->offset, "blocks are nested deeper", MRG_LIMIT_DEPTH);
+}
+
+static void
+leave_block(Parser *parser)
+{
+    parser->blocks--;
+    parser->chain--;
+}
+
+static gboolean
 parse_block(Parser *parser, MrgBody *body)
 {
     gboolean is_inverted = is_at(parser, MRG_TOKEN_OPEN_INVERSE);
     MrgNode *node = append_node(parser, body, MRG_NODE_BLOCK, parser->token.offset);
-    if (++parser->blocks > MRG_LIMIT_DEPTH || ++parser->chain > MRG_LIMIT_CHAIN)
-        return fail_limit(parser, node->offset, "blocks are nested deeper",
-                          MRG_LIMIT_DEPTH);
+    if (!enter_block(parser, node))
+        return FALSE;
     MrgBlock *block = node->block = parse_block_open(parser);
     if (!block || !(block->program = parse_body(parser)) || !parse_inverse(parser, block) ||
-        !parse_block_end(parser, node, is_inverted ? '^' : '#'))
+        !parse_block_end(parser, node, is_inverted ? "^" : "#"))
         return FALSE;
-    parser->blocks--;
-    parser->chain--;
+    leave_block(parser);
     if (is_inverted) {
         MrgBody *program = block->program;
         block->program = block->inverse;
         block->inverse = program;
     }
     return TRUE;
+}
+
+/* {{#> name}} and {{#*inline "name"}}: blocks without {{else}}. */
+static gboolean
+parse_plain_block(Parser *parser, MrgBody *body, MrgNodeType type, const char *sigil)
+{
+    MrgNode *node = append_node(parser, body, type, parser->token.offset);
+    if (!enter_block(parser, node))
+        return FALSE;
+    body->has_inline |= type == MRG_NODE_INLINE;
+    MrgBlock *block = node->block = parse_block_open(parser);
+    if (!block || !(block->program = parse_body(parser)) ||
+        !parse_block_end(parser, node, sigil))
+        return FALSE;
+    leave_block(parser);
+    return TRUE;
+}
+
+static gboolean
+parse_raw_end(Parser *parser, const MrgNode *node)
+{
+    const MrgExpr *head = node->block->call->head;
+    MrgSlice name = parser->token.slice;
+    if (!is_at(parser, MRG_TOKEN_END_RAW))
+        return fail(parser, parser->token.offset, "the raw block should end here");
+    if (name.length != head->original.length ||
+        memcmp(name.text, head->original.text, name.length) != 0)
+        return mrg_source_fail(
+            parser->source, parser->token.offset, MRG_RENDER_ERROR_SYNTAX,
+            "{{{{/%s}}}} does not close {{{{%s}}}}", mrg_quote(name.text, name.length).text,
+            quote_head(parser, head).text);
+    return advance(parser);
+}
+
+/* {{{{name}}}}: what is inside is text, whatever it looks like. */
+static gboolean
+parse_raw(Parser *parser, MrgBody *body)
+{
+    MrgNode *node = append_node(parser, body, MRG_NODE_BLOCK, parser->token.offset);
+    MrgBlock *block = node->block = mrg_arena_alloc0(parser->arena, sizeof *block);
+    block->is_raw = TRUE;
+    block->program = mrg_arena_alloc0(parser->arena, sizeof *block->program);
+    if (!advance(parser) || !(block->call = parse_call(parser)))
+        return FALSE;
+    if (!is_at(parser, MRG_TOKEN_CLOSE_RAW))
+        return fail(parser, parser->token.offset, "'{{{{' is closed by '}}}}'");
+    if (!advance(parser))
+        return FALSE;
+    if (is_at(parser, MRG_TOKEN_CONTENT)) {
+        append_content(parser, block->program, parser->token.slice.text,
+                       parser->token.slice.length);
+        if (!advance(parser))
+            return FALSE;
+    }
+    return parse_raw_end(parser, node);
+}
+
+static gboolean
+parse_partial(Parser *parser, MrgBody *body)
+{
+    MrgNode *node = append_node(parser, body, MRG_NODE_PARTIAL, parser->token.offset);
+    node->strip.left = parser->token.has_left_strip;
+    return advance(parser) && (node->call = parse_partial_call(parser)) &&
+           parse_close(parser, MRG_TOKEN_CLOSE, &node->strip.right);
+}
+
+/* {{* name}}: there is none of this kind, as the compiler will say. */
+static gboolean
+parse_decorator(Parser *parser, MrgBody *body)
+{
+    MrgNode *node = append_node(parser, body, MRG_NODE_INLINE, parser->token.offset);
+    body->has_inline = TRUE;
+    node->strip.left = parser->token.has_left_strip;
+    return advance(parser) && (node->call = parse_call(parser)) &&
+           parse_close(parser, MRG_TOKEN_CLOSE, &node->strip.right);
 }
 
 static gboolean
@@ -522,6 +656,16 @@ parse_node(Parser *parser, MrgBody *body)
     case MRG_TOKEN_OPEN:
     case MRG_TOKEN_OPEN_UNESCAPED:
         return parse_print(parser, body);
+    case MRG_TOKEN_OPEN_PARTIAL:
+        return parse_partial(parser, body);
+    case MRG_TOKEN_OPEN_PARTIAL_BLOCK:
+        return parse_plain_block(parser, body, MRG_NODE_PARTIAL_BLOCK, "#>");
+    case MRG_TOKEN_OPEN_DECORATOR:
+        return parse_decorator(parser, body);
+    case MRG_TOKEN_OPEN_DECORATOR_BLOCK:
+        return parse_plain_block(parser, body, MRG_NODE_INLINE, "#*");
+    case MRG_TOKEN_OPEN_RAW:
+        return parse_raw(parser, body);
     default:
         return parse_block(parser, body);
     }
@@ -564,8 +708,8 @@ parse_template(Parser *parser)
     return NULL;
 }
 
-gboolean
-mrg_dialect_handlebars(const MrgCompilation *compilation)
+MrgBody *
+mrg_handlebars_parse(const MrgCompilation *compilation)
 {
     MrgSource *source = compilation->source;
     Parser parser = {.source = source,
@@ -573,9 +717,15 @@ mrg_dialect_handlebars(const MrgCompilation *compilation)
                      .singles = {.declared = compilation->declared,
                                  .is_html = source->template->escape == MRG_ESCAPE_HTML}};
     mrg_lexer_init(&parser.lexer, source, compilation->arena);
-    MrgBody *root = parse_template(&parser);
+    return parse_template(&parser);
+}
+
+gboolean
+mrg_dialect_handlebars(const MrgCompilation *compilation)
+{
+    MrgBody *root = mrg_handlebars_parse(compilation);
     if (!root)
         return FALSE;
-    mrg_tree_strip(root);
+    mrg_tree_strip(root, compilation->options->options & MRG_OPTION_IGNORE_STANDALONE);
     return mrg_tree_compile(compilation, root);
 }

@@ -9,6 +9,7 @@
 #define MRG_RENDER_DIALECT_H
 
 #include "render/builder.h"
+#include "render/partials.h"
 #include "render/source.h"
 #include "render/tree.h"
 
@@ -17,10 +18,17 @@ typedef struct MrgCompilation {
     MrgSource *source;
     MrgArena *arena;      /* until the end of the compilation */
     GHashTable *declared; /* of singles.h */
+    const MrgCompileOptions *options;
+    MrgPartials *partials;
+    MrgContextKind kind; /* of what the text is rendered on */
+    gboolean is_partial;
 } MrgCompilation;
 
 gboolean mrg_dialect_handlebars(const MrgCompilation *compilation);
 gboolean mrg_dialect_tokens(const MrgCompilation *compilation);
+
+/* NULL when the source has failed. */
+MrgBody *mrg_handlebars_parse(const MrgCompilation *compilation);
 
 /* The second half of the dialects that have a tree (compile.c). */
 gboolean mrg_tree_compile(const MrgCompilation *compilation, const MrgBody *root);

@@ -41,9 +41,29 @@ append_constant(GString *out, const MrgValue *value)
 }
 
 static void
+append_partial(GString *out, const MrgProgram *program, const MrgPartialCall *call)
+{
+    if (call->is_block)
+        g_string_append(out, " @partial-block");
+    else
+        g_string_append_printf(
+            out, " %s", call->name == MRG_NONE ? "*" : program->names[call->name].text);
+    if (call->section != MRG_NONE)
+        g_string_append_printf(out, " -> %04u", program->sections[call->section].start);
+    if (call->block != MRG_NONE)
+        g_string_append_printf(out, " block=%04u", call->block);
+    static const char *const on[] = {"", " on=root", " on=value", " on=nothing"};
+    g_string_append(out, on[call->on]);
+    if (call->on == MRG_ON_FRAME && call->up)
+        g_string_append_printf(out, " up=%u", call->up);
+    for (guint32 n = 0; n < call->n_named; n++)
+        g_string_append_printf(out, " %s=", program->names[call->named[n]].text);
+}
+
+static void
 append_call(GString *out, const MrgProgram *program, const MrgInstruction *i)
 {
-    g_string_append_printf(out, " %s %u", mrg_helper_by_id(i->a)->name,
+    g_string_append_printf(out, " %s %u", mrg_program_helper(program, i->a)->name,
                            mrg_call_positional(i));
     for (guint n = 0; n < mrg_call_named(i); n++)
         g_string_append_printf(out, " %s=", program->names[i->c + n].text);
@@ -89,6 +109,9 @@ append_operand(GString *out, const MrgProgram *program, const MrgInstruction *i,
     case 'h':
         append_call(out, program, i);
         break;
+    case 'p':
+        append_partial(out, program, &program->calls[i->c]);
+        break;
     default:
         g_assert_not_reached();
     }
@@ -116,8 +139,9 @@ mrg_program_disassemble(const MrgProgram *program)
     GString *out = g_string_new(NULL);
     for (gsize s = 0; s < program->n_sections; s++) {
         const MrgSection *section = &program->sections[s];
-        g_string_append_printf(out, "template \"%s\"%s\n", section->name,
-                               section->is_constant ? ", constant" : "");
+        g_string_append_printf(out, "%s \"%s\"%s\n",
+                               s < program->n_templates ? "template" : "partial",
+                               section->name, section->is_constant ? ", constant" : "");
         for (guint32 at = section->start; at < section->end; at++)
             append_instruction(out, program, at);
     }

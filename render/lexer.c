@@ -162,25 +162,6 @@ lex_else(MrgLexer *lexer, MrgToken *token, gsize at)
 }
 
 static gboolean
-not_available(MrgLexer *lexer, const char *what)
-{
-    return mrg_source_fail(lexer->source, lexer->tag, MRG_RENDER_ERROR_SYNTAX,
-                           "%s are not available in this version", what);
-}
-
-static gboolean
-lex_open_hash(MrgLexer *lexer, MrgToken *token, gsize at)
-{
-    if (peek(lexer, at + 1) == '>')
-        return not_available(lexer, "partials");
-    if (peek(lexer, at + 1) == '*')
-        return not_available(lexer, "inline partials and decorators");
-    token->type = MRG_TOKEN_OPEN_BLOCK;
-    lexer->at = at + 1;
-    return TRUE;
-}
-
-static gboolean
 open_as(MrgLexer *lexer, MrgToken *token, MrgTokenType type, gsize at)
 {
     token->type = type;
@@ -189,13 +170,24 @@ open_as(MrgLexer *lexer, MrgToken *token, MrgTokenType type, gsize at)
 }
 
 static gboolean
+lex_open_hash(MrgLexer *lexer, MrgToken *token, gsize at)
+{
+    if (peek(lexer, at + 1) == '>')
+        return open_as(lexer, token, MRG_TOKEN_OPEN_PARTIAL_BLOCK, at + 2);
+    if (peek(lexer, at + 1) == '*')
+        return open_as(lexer, token, MRG_TOKEN_OPEN_DECORATOR_BLOCK, at + 2);
+    return open_as(lexer, token, MRG_TOKEN_OPEN_BLOCK, at + 1);
+}
+
+static gboolean
 lex_open(MrgLexer *lexer, MrgToken *token)
 {
     gsize at = lexer->at + 2;
     lexer->tag = token->offset = lexer->at;
     lexer->is_in_tag = TRUE;
-    if (looking_at(lexer, lexer->at, "{{{{"))
-        return not_available(lexer, "raw blocks");
+    lexer->opens_raw = looking_at(lexer, lexer->at, "{{{{");
+    if (lexer->opens_raw)
+        return open_as(lexer, token, MRG_TOKEN_OPEN_RAW, lexer->at + 4);
     token->has_left_strip = peek(lexer, at) == '~';
     at += token->has_left_strip;
     switch (peek(lexer, at)) {
@@ -204,9 +196,9 @@ lex_open(MrgLexer *lexer, MrgToken *token)
     case '#':
         return lex_open_hash(lexer, token, at);
     case '>':
-        return not_available(lexer, "partials");
+        return open_as(lexer, token, MRG_TOKEN_OPEN_PARTIAL, at + 1);
     case '*':
-        return not_available(lexer, "decorators");
+        return open_as(lexer, token, MRG_TOKEN_OPEN_DECORATOR, at + 1);
     case '{':
         return open_as(lexer, token, MRG_TOKEN_OPEN_UNESCAPED, at + 1);
     case '&':
@@ -344,10 +336,51 @@ lex_word(MrgLexer *lexer, MrgToken *token)
     return TRUE;
 }
 
+/* {{{{/name}}}} at at: where the name ends, or 0. */
+static gsize
+raw_end_name(const MrgLexer *lexer, gsize at)
+{
+    gsize start = at + 5, end = name_end(lexer, start);
+    return end > start && looking_at(lexer, end, "}}}}") ? end : 0;
+}
+
+/* Everything up to the end of the raw block, the ones inside it included. */
+static gboolean
+lex_raw(MrgLexer *lexer, MrgToken *token)
+{
+    gsize start = lexer->at, at = start, end;
+    guint depth = 1;
+    for (; (at = find_open(lexer, at)) < lexer->source->length; at++) {
+        if (!looking_at(lexer, at, "{{{{"))
+            continue;
+        if (peek(lexer, at + 4) != '/') {
+            depth++;
+            at += 3;
+        } else if ((end = raw_end_name(lexer, at)) && --depth == 0) {
+            break;
+        }
+    }
+    if (at >= lexer->source->length)
+        return fail(lexer, lexer->tag, "the raw block is not closed");
+    if (at > start) {
+        set_content(lexer, token, start, at);
+        lexer->at = at;
+        return TRUE;
+    }
+    token->slice = (MrgSlice){lexer->source->text + at + 5, end - at - 5};
+    lexer->is_raw = FALSE;
+    return open_as(lexer, token, MRG_TOKEN_END_RAW, end + 4);
+}
+
 static gboolean
 lex_close(MrgLexer *lexer, MrgToken *token)
 {
     gsize at = lexer->at;
+    if (lexer->opens_raw && looking_at(lexer, at, "}}}}")) {
+        lexer->is_in_tag = lexer->opens_raw = FALSE;
+        lexer->is_raw = TRUE;
+        return open_as(lexer, token, MRG_TOKEN_CLOSE_RAW, at + 4);
+    }
     gboolean is_unescaped = peek(lexer, at) == '}' && (looking_at(lexer, at + 1, "}}") ||
                                                        looking_at(lexer, at + 1, "~}}"));
     at += is_unescaped;
@@ -415,6 +448,8 @@ mrg_lexer_next(MrgLexer *lexer, MrgToken *token)
     gboolean is_good = TRUE;
     if (lexer->is_in_tag)
         is_good = lex_tag(lexer, token);
+    else if (lexer->is_raw)
+        is_good = lex_raw(lexer, token);
     else if (lexer->is_escaped)
         lex_escaped(lexer, token);
     else if (lex_content(lexer, token))

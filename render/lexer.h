@@ -26,6 +26,13 @@ typedef enum {
     MRG_TOKEN_OPEN_INVERSE, /* {{^name */
     MRG_TOKEN_OPEN_CHAIN,   /* {{else name */
     MRG_TOKEN_OPEN_END,
+    MRG_TOKEN_OPEN_PARTIAL,
+    MRG_TOKEN_OPEN_PARTIAL_BLOCK,
+    MRG_TOKEN_OPEN_DECORATOR,
+    MRG_TOKEN_OPEN_DECORATOR_BLOCK,
+    MRG_TOKEN_OPEN_RAW,  /* {{{{ */
+    MRG_TOKEN_CLOSE_RAW, /* }}}} */
+    MRG_TOKEN_END_RAW,   /* {{{{/name}}}}, whole */
     MRG_TOKEN_CLOSE,
     MRG_TOKEN_CLOSE_UNESCAPED,
     MRG_TOKEN_NAME,
@@ -62,6 +69,8 @@ typedef struct MrgLexer {
     gsize tag;           /* where the tag began */
     gboolean is_in_tag;  /* between {{ and }} */
     gboolean is_escaped; /* behind \ of \{{ */
+    gboolean opens_raw;  /* the tag began with {{{{ */
+    gboolean is_raw;     /* between {{{{name}}}} and {{{{/name}}}} */
     MrgTokenType last;
 } MrgLexer;
 

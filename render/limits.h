@@ -23,9 +23,12 @@
 #define MRG_LIMIT_PATH_SEGMENTS 32
 #define MRG_LIMIT_PATH_UP 32 /* "../" of one path */
 #define MRG_LIMIT_NAME_BYTES 256
-#define MRG_LIMIT_FALLBACK_BYTES 256 /* {Name|fallback} */
-#define MRG_LIMIT_FIELDS 4096        /* of one program */
-#define MRG_LIMIT_STACK 256          /* values in hand at once */
-#define MRG_LIMIT_LIST_DEPTH 64      /* lists inside a list that is printed */
+#define MRG_LIMIT_FALLBACK_BYTES 256  /* {Name|fallback} */
+#define MRG_LIMIT_FIELDS 4096         /* of one program */
+#define MRG_LIMIT_STACK 256           /* values in hand at once */
+#define MRG_LIMIT_PARTIALS 4096       /* compiled into one program, variants counted */
+#define MRG_LIMIT_PARTIAL_DEPTH 128   /* partials inside partials, at run time */
+#define MRG_LIMIT_PARTIAL_CALLS 65535 /* of one program */
+#define MRG_LIMIT_LIST_DEPTH 64       /* lists inside a list that is printed */
 
 #endif

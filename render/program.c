@@ -29,6 +29,8 @@ mrg_program_unref(MrgProgram *program)
     g_free(program->fields);
     g_free(program->positions);
     g_free(program->sections);
+    g_free(program->calls);
+    g_free(program->helpers);
     mrg_arena_free(program->arena);
     g_free(program);
 }
@@ -49,8 +51,15 @@ mrg_program_reads_root(const MrgProgram *program)
 gboolean
 mrg_program_is_constant(const MrgProgram *program, gsize template_index)
 {
-    g_return_val_if_fail(template_index < program->n_sections, FALSE);
+    g_return_val_if_fail(template_index < program->n_templates, FALSE);
     return program->sections[template_index].is_constant;
+}
+
+const MrgHelper *
+mrg_program_helper(const MrgProgram *program, guint id)
+{
+    guint n = mrg_helper_count();
+    return id < n ? mrg_helper_by_id(id) : &program->helpers[id - n];
 }
 
 const MrgPosition *

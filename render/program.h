@@ -11,7 +11,7 @@
 #ifndef MRG_RENDER_PROGRAM_H
 #define MRG_RENDER_PROGRAM_H
 
-#include "render/render.h"
+#include "render/helper.h"
 
 typedef enum {
 #define MRG_OPCODE(name, text, operands, documentation) MRG_OP_##name,
@@ -66,6 +66,45 @@ typedef struct MrgSection {
     gboolean is_constant;
 } MrgSection;
 
+/* What LOAD_STACK does. */
+typedef enum {
+    MRG_STACK_SKIPS_NULL = 1,  /* looks further where a context has null */
+    MRG_STACK_OBJECTS_ONLY = 2 /* lists and strings have no members */
+} MrgStackFlags;
+
+#define MRG_NONE G_MAXUINT32
+
+/* What a partial is called on. */
+typedef enum {
+    MRG_ON_FRAME, /* the context, or one around it: up */
+    MRG_ON_ROOT,
+    MRG_ON_VALUE, /* of the stack */
+    MRG_ON_NOTHING
+} MrgPartialOn;
+
+/* A partial that an expression may choose. */
+typedef struct MrgChoice {
+    const char *name;
+    guint32 section;
+} MrgChoice;
+
+typedef struct MrgPartialCall {
+    guint32 name;    /* MRG_NONE: it is on the stack */
+    guint32 section; /* MRG_NONE: an inline partial, the block, or an error */
+    guint32 block;   /* instruction: the block of {{#> name}}; MRG_NONE for none */
+    MrgPartialOn on;
+    guint32 up;
+    const guint32 *named; /* names of the hash, whose values are on the stack */
+    guint32 n_named;
+    const MrgChoice *choices; /* by name */
+    guint32 n_choices;
+    const char *indent;
+    guint32 indent_length;
+    gboolean is_block;     /* {{> @partial-block}} */
+    gboolean is_mustache;  /* indents what it prints itself; may be missing */
+    gboolean sees_callers; /* contexts around the call: compat, mustache */
+} MrgPartialCall;
+
 struct MrgProgram {
     gint references; /* atomic */
     MrgArena *arena; /* what the tables point to */
@@ -75,15 +114,21 @@ struct MrgProgram {
     MrgName *names;
     MrgProgramField *fields;
     MrgPosition *positions; /* in the order of the instructions */
-    MrgSection *sections;
+    MrgSection *sections;   /* the templates, and partials behind them */
+    MrgPartialCall *calls;
+    MrgHelper *helpers; /* further ones; their numbers follow those of helpers.def */
     gboolean reads_root;
+    guint32 max_stack, max_frames; /* of any section */
     gsize n_code, n_pool, n_constants, n_names, n_fields, n_positions, n_sections;
+    gsize n_templates, n_calls, n_helpers;
 };
 
 /* The entry for an instruction; NULL when there is none. */
 const MrgPosition *mrg_program_position(const MrgProgram *program, gsize instruction);
 
-/* The template that an instruction belongs to. */
+const MrgHelper *mrg_program_helper(const MrgProgram *program, guint id);
+
+/* The template or partial that an instruction belongs to. */
 const MrgSection *mrg_program_section(const MrgProgram *program, gsize instruction);
 
 #endif

@@ -46,33 +46,99 @@ compile_of(MrgDialect dialect)
     g_assert_not_reached();
 }
 
+static const struct {
+    const char *name;
+    MrgOption option;
+} option_names[] = {
+    {"strict", MRG_OPTION_STRICT},
+    {"assumeObjects", MRG_OPTION_ASSUME_OBJECTS},
+    {"compat", MRG_OPTION_COMPAT},
+    {"knownHelpersOnly", MRG_OPTION_KNOWN_HELPERS_ONLY},
+    {"ignoreStandalone", MRG_OPTION_IGNORE_STANDALONE},
+    {"preventIndent", MRG_OPTION_PREVENT_INDENT},
+    {"explicitPartialContext", MRG_OPTION_EXPLICIT_PARTIAL_CONTEXT},
+    {"noEscape", MRG_OPTION_NO_ESCAPE},
+};
+
+gboolean
+mrg_option_parse(const char *name, MrgOption *option)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(option_names); i++) {
+        if (strcmp(option_names[i].name, name) != 0)
+            continue;
+        *option = option_names[i].option;
+        return TRUE;
+    }
+    return FALSE;
+}
+
+/* What all templates of one program share. */
+typedef struct Compiling {
+    MrgBuilder *builder;
+    MrgPartials *partials;
+    GHashTable *declared;
+    const MrgCompileOptions *options;
+} Compiling;
+
+/* partial is NULL for a template. */
 static gboolean
-compile_template(MrgBuilder *builder, const MrgTemplate *template, GHashTable *declared,
-                 GError **error)
+compile_text(const Compiling *all, const MrgTemplate *template, const MrgPartial *partial,
+             GError **error)
 {
     g_auto(MrgSource) source = {0};
     g_autoptr(MrgArena) arena = mrg_arena_new();
     if (!mrg_source_init(&source, template, error))
         return FALSE;
-    MrgCompilation compilation = {builder, &source, arena, declared};
-    mrg_builder_begin(builder, &source);
-    return compile_of(template->dialect)(&compilation) && mrg_builder_end(builder);
+    MrgCompilation compilation = {.builder = all->builder,
+                                  .source = &source,
+                                  .arena = arena,
+                                  .declared = all->declared,
+                                  .options = all->options,
+                                  .partials = all->partials,
+                                  .kind = partial ? partial->kind : MRG_CONTEXT_ROOT,
+                                  .is_partial = partial != NULL};
+    Compile compile = compile_of(template->dialect);
+    if (!partial) {
+        mrg_builder_begin(all->builder, &source);
+        return compile(&compilation) && mrg_builder_end(all->builder);
+    }
+    mrg_builder_begin_partial(all->builder, &source);
+    return compile(&compilation) && mrg_builder_end_partial(all->builder);
+}
+
+/* More of them may come up while they are compiled. */
+static gboolean
+compile_partials(const Compiling *all, GError **error)
+{
+    const MrgPartial *partial;
+    for (guint i = 0; (partial = mrg_partials_get(all->partials, i)); i++) {
+        const MrgPartial copy = *partial;
+        if (!compile_text(all, &copy.template, &copy, error))
+            return FALSE;
+    }
+    return mrg_partials_end(all->partials, error);
 }
 
 MrgProgram *
 mrg_program_compile(const MrgTemplate *templates, gsize n_templates,
-                    const char *const *declared, GError **error)
+                    const MrgCompileOptions *options, GError **error)
 {
-    g_autoptr(MrgBuilder) builder = mrg_builder_new();
-    g_autoptr(GHashTable) folded = mrg_singles_fold(declared);
+    static const MrgCompileOptions defaults = {0};
+    options = options ? options : &defaults;
     if (n_templates > MRG_LIMIT_TEMPLATES) {
         g_set_error(error, MRG_RENDER_ERROR, MRG_RENDER_ERROR_LIMIT,
                     "%s:1:1: there are more templates than %d", templates[0].name,
                     MRG_LIMIT_TEMPLATES);
         return NULL;
     }
+    g_autoptr(MrgBuilder) builder = mrg_builder_new(options->helpers, options->n_helpers);
+    g_autoptr(GHashTable) folded = mrg_singles_fold(options->declared);
+    g_autoptr(MrgPartials) partials = mrg_partials_new(options, (guint) n_templates);
+    const Compiling all = {builder, partials, folded, options};
     for (gsize i = 0; i < n_templates; i++)
-        if (!compile_template(builder, &templates[i], folded, error))
+        if (!compile_text(&all, &templates[i], NULL, error))
             return NULL;
+    if (!compile_partials(&all, error))
+        return NULL;
     return mrg_builder_steal(builder);
 }

@@ -37,7 +37,11 @@ typedef enum {
 } MrgRenderError;
 #define MRG_RENDER_ERROR_LAST MRG_RENDER_ERROR_VALUE
 
-typedef enum { MRG_DIALECT_HANDLEBARS, MRG_DIALECT_TOKENS } MrgDialect;
+typedef enum {
+    MRG_DIALECT_HANDLEBARS,
+    MRG_DIALECT_TOKENS,
+    MRG_DIALECT_MUSTACHE
+} MrgDialect;
 
 /* FALSE when there is no dialect of that name. */
 gboolean mrg_dialect_parse(const char *name, MrgDialect *dialect);
@@ -66,10 +70,42 @@ typedef struct MrgProgramField {
 
 typedef struct MrgProgram MrgProgram;
 
-/* declared: names that single-brace tokens may use, NULL-terminated, or NULL for
- * none.  New reference, or NULL and the first error. */
+/* Where partials come from; what is given out must live until the compilation ends. */
+typedef struct MrgPartialSource {
+    const char *(*find)(gpointer context, const char *name, gsize *length); /* or NULL */
+    gpointer context;
+    const char *const
+        *names; /* what an expression may name: {{> (expr)}}; NULL-terminated */
+} MrgPartialSource;
+
+/* The compile options of handlebars.js, by these names in lower camel case. */
+typedef enum {
+    MRG_OPTION_STRICT = 1,             /* a missing name is an error when printed */
+    MRG_OPTION_ASSUME_OBJECTS = 2,     /* a missing object is an error when looked into */
+    MRG_OPTION_COMPAT = 4,             /* names are looked for in outer contexts, too */
+    MRG_OPTION_KNOWN_HELPERS_ONLY = 8, /* a name without arguments is a field, always */
+    MRG_OPTION_IGNORE_STANDALONE = 16, /* lines of block tags stay */
+    MRG_OPTION_PREVENT_INDENT = 32,    /* partials are not indented */
+    MRG_OPTION_EXPLICIT_PARTIAL_CONTEXT = 64, /* a partial sees what it is given only */
+    MRG_OPTION_NO_ESCAPE = 128
+} MrgOption;
+
+/* FALSE when there is no option of that name. */
+gboolean mrg_option_parse(const char *name, MrgOption *option);
+
+typedef struct MrgCompileOptions {
+    const char *const
+        *declared; /* names of single-brace tokens; NULL-terminated, or NULL */
+    const MrgPartialSource *partials; /* NULL: there are none */
+    guint options;                    /* MrgOption */
+    const char *const *data;          /* names of the @values a run brings, as declared */
+    const struct MrgHelper *helpers;  /* further ones, which win over fields; for tests */
+    gsize n_helpers;
+} MrgCompileOptions;
+
+/* options may be NULL.  New reference, or NULL and the first error. */
 MrgProgram *mrg_program_compile(const MrgTemplate *templates, gsize n_templates,
-                                const char *const *declared, GError **error);
+                                const MrgCompileOptions *options, GError **error);
 MrgProgram *mrg_program_ref(MrgProgram *program);
 void mrg_program_unref(MrgProgram *program);
 
@@ -94,6 +130,7 @@ char *mrg_program_disassemble(const MrgProgram *program);
 typedef struct MrgRenderInput {
     const MrgValue *slots; /* one per field; MISSING where the person has none */
     const MrgValue *root;  /* the whole object, or NULL: then one is made of the slots */
+    const MrgValue *data;  /* an object of @values, or NULL */
     gint64 now_us;         /* microseconds since 1970-01-01 UTC */
     MrgArena *arena;       /* scratch; what is made here must outlive the output only */
 } MrgRenderInput;

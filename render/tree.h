@@ -22,6 +22,7 @@ struct MrgExpr {
     guint up; /* "../" */
     gboolean is_data;
     gboolean is_scoped; /* this.x, ./x, ../x: never a helper */
+    MrgSlice original;  /* as written, without brackets: what a partial is called by */
     MrgSlice *segments;
     guint n_segments;
     MrgValue value; /* LITERAL */
@@ -46,6 +47,7 @@ typedef struct MrgNode MrgNode;
 typedef struct MrgBody {
     MrgNode *first, *last;
     gboolean is_chained; /* holds the one block of an {{else if}} */
+    gboolean has_inline; /* defines partials */
 } MrgBody;
 
 typedef struct MrgBlock {
@@ -55,6 +57,7 @@ typedef struct MrgBlock {
     MrgStrip open, middle, close;
     MrgSlice *params;
     guint n_params;
+    gboolean is_raw; /* {{{{name}}}} */
 } MrgBlock;
 
 typedef enum {
@@ -62,7 +65,10 @@ typedef enum {
     MRG_NODE_COMMENT,
     MRG_NODE_PRINT,
     MRG_NODE_BLOCK,
-    MRG_NODE_SINGLE /* {Name|fallback} */
+    MRG_NODE_PARTIAL,       /* {{> name}} */
+    MRG_NODE_PARTIAL_BLOCK, /* {{#> name}} */
+    MRG_NODE_INLINE,        /* {{#*inline "name"}} */
+    MRG_NODE_SINGLE         /* {Name|fallback} */
 } MrgNodeType;
 
 struct MrgNode {
@@ -75,13 +81,14 @@ struct MrgNode {
     MrgStrip strip;
     gboolean is_raw;
     gboolean has_fallback;
-    MrgSlice name; /* SINGLE: the field */
-    MrgCall *call; /* PRINT */
-    MrgBlock *block;
+    MrgSlice name;   /* SINGLE: the field */
+    MrgCall *call;   /* PRINT, PARTIAL; the head of the latter is a name or a call */
+    MrgBlock *block; /* BLOCK, PARTIAL_BLOCK, INLINE */
+    MrgSlice indent; /* PARTIAL: white space that each of its lines gets */
 };
 
-/* Takes out white space as handlebars.js does: around ~, and the whole line of a block
- * tag or a comment that stands alone on it. */
-void mrg_tree_strip(MrgBody *root);
+/* Takes out white space as handlebars.js does: around ~, and, unless ignored, the whole
+ * line of a block tag, a comment or a partial that stands alone on it. */
+void mrg_tree_strip(MrgBody *root, gboolean ignores_lines);
 
 #endif

@@ -4,49 +4,14 @@
 #include <string.h>
 
 #include "render/escape.h"
-#include "render/helper.h"
 #include "render/limits.h"
 #include "render/lookup.h"
-#include "render/program.h"
-
-/*
- * The machine runs one template over one input: a stack of values, and a stack of frames,
- * one for each block that may change the context.  It calls itself never, and asks for
- * memory from the input's arena only.
- */
-
-#define NO_FRAME G_MAXUINT16
-
-typedef struct Frame {
-    MrgValue context;
-    const MrgValue *items;    /* of a loop over a list */
-    const MrgMember *members; /* of a loop over an object */
-    guint32 at, n;
-    guint16 up;   /* the frame that ../ means */
-    guint16 loop; /* the frame that @index and its like mean; NO_FRAME for none */
-    gboolean is_root;
-    gboolean is_loop;
-} Frame;
-
-typedef struct Vm {
-    const MrgProgram *program;
-    const MrgSection *section;
-    const MrgRenderInput *input;
-    MrgBuffer *out;
-    MrgValue *top; /* the next free place of the value stack */
-    Frame *frames;
-    Frame *frame; /* the innermost */
-    MrgValue root;
-    gboolean has_root;
-    gint64 steps;
-    guint16 *hints;      /* for each name: where it was found in an object last */
-    const char *failure; /* of a helper */
-} Vm;
+#include "render/vm.h"
 
 /* ---- values ---- */
 
 static void
-make_root(Vm *vm)
+make_root(MrgVm *vm)
 {
     const MrgProgram *program = vm->program;
     MrgMember *members = mrg_arena_array(vm->input->arena, MrgMember, program->n_fields);
@@ -60,8 +25,8 @@ make_root(Vm *vm)
     vm->root = mrg_value_object(members, n);
 }
 
-static const MrgValue *
-root_value(Vm *vm)
+const MrgValue *
+mrg_vm_root(MrgVm *vm)
 {
     if (vm->input->root)
         return vm->input->root;
@@ -71,29 +36,28 @@ root_value(Vm *vm)
     return &vm->root;
 }
 
-/* Whether two values are one and the same list or object, as === has it. */
-static gboolean
-is_same(const MrgValue *a, const MrgValue *b)
+gboolean
+mrg_vm_is_same(const MrgValue *a, const MrgValue *b)
 {
     return a->type == b->type && a->type >= MRG_VALUE_LIST && a->length == b->length &&
            a->length && a->items == b->items;
 }
 
 static void
-push(Vm *vm, MrgValue value)
+push(MrgVm *vm, MrgValue value)
 {
     *vm->top++ = value;
 }
 
 static MrgHelperCall
-make_call(Vm *vm)
+make_call(MrgVm *vm)
 {
     return (MrgHelperCall){
         .arena = vm->input->arena, .now_us = vm->input->now_us, .steps = &vm->steps};
 }
 
 static void
-print(Vm *vm, const MrgValue *value, gboolean is_raw)
+print(MrgVm *vm, const MrgValue *value, gboolean is_raw)
 {
     MrgEscape escape = vm->section->escape;
     if (value->type == MRG_VALUE_STRING || value->type == MRG_VALUE_NUMBER) {
@@ -109,7 +73,7 @@ print(Vm *vm, const MrgValue *value, gboolean is_raw)
 }
 
 static void
-call_helper(Vm *vm, const MrgInstruction *i)
+call_helper(MrgVm *vm, const MrgInstruction *i)
 {
     MrgHelperCall call = make_call(vm);
     call.n_args = mrg_call_positional(i);
@@ -117,13 +81,13 @@ call_helper(Vm *vm, const MrgInstruction *i)
     call.names = call.n_named ? &vm->program->names[i->c] : NULL;
     vm->top -= call.n_args + call.n_named;
     call.args = vm->top;
-    MrgValue result = mrg_helper_by_id(i->a)->function(&call);
+    MrgValue result = mrg_program_helper(vm->program, i->a)->function(&call);
     vm->failure = call.failure;
     push(vm, result);
 }
 
 static void
-include_zero(Vm *vm)
+include_zero(MrgVm *vm)
 {
     MrgValue flag = *--vm->top;
     MrgValue *value = vm->top - 1;
@@ -133,13 +97,12 @@ include_zero(Vm *vm)
 
 /* ---- frames ---- */
 
-/* NULL above the root. */
-static const Frame *
-frame_up(const Vm *vm, guint up)
+const MrgFrame *
+mrg_vm_frame_up(const MrgVm *vm, guint up)
 {
-    const Frame *frame = vm->frame;
+    const MrgFrame *frame = vm->frame;
     for (; up; up--) {
-        if (frame->up == NO_FRAME)
+        if (frame->up == MRG_NO_FRAME)
             return NULL;
         frame = &vm->frames[frame->up];
     }
@@ -148,8 +111,8 @@ frame_up(const Vm *vm, guint up)
 
 /* The items of a list have their members in the same order, as a rule: so the place where
  * a name was last is looked at first. */
-static MrgValue
-member_of(Vm *vm, const MrgValue *value, guint32 index)
+MrgValue
+mrg_vm_member(MrgVm *vm, const MrgValue *value, guint32 index)
 {
     const MrgName *name = &vm->program->names[index];
     if (value->type != MRG_VALUE_OBJECT)
@@ -174,34 +137,34 @@ member_of(Vm *vm, const MrgValue *value, guint32 index)
 }
 
 static MrgValue
-load_member(Vm *vm, const MrgInstruction *i)
+load_member(MrgVm *vm, const MrgInstruction *i)
 {
-    const Frame *frame = frame_up(vm, i->a);
+    const MrgFrame *frame = mrg_vm_frame_up(vm, i->a);
     if (!frame)
         return (MrgValue) MRG_VALUE_MISSING_INIT;
-    return member_of(vm, &frame->context, i->c);
+    return mrg_vm_member(vm, &frame->context, i->c);
 }
 
 static MrgValue
-load_either(Vm *vm, const MrgInstruction *i)
+load_either(MrgVm *vm, const MrgInstruction *i)
 {
-    const Frame *frame = frame_up(vm, i->a);
+    const MrgFrame *frame = mrg_vm_frame_up(vm, i->a);
     if (frame && frame->is_root)
-        return vm->input->slots[i->b];
+        return mrg_vm_root_member(vm, frame, i->c, i->b);
     return load_member(vm, i);
 }
 
 static MrgValue
-load_this(Vm *vm, guint up)
+load_this(MrgVm *vm, guint up)
 {
-    const Frame *frame = frame_up(vm, up);
+    const MrgFrame *frame = mrg_vm_frame_up(vm, up);
     if (!frame)
         return (MrgValue) MRG_VALUE_MISSING_INIT;
-    return frame->is_root ? *root_value(vm) : frame->context;
+    return mrg_vm_context(vm, frame);
 }
 
 static MrgValue
-key_of(Vm *vm, const Frame *frame)
+key_of(MrgVm *vm, const MrgFrame *frame)
 {
     if (!frame->is_loop)
         return (MrgValue) MRG_VALUE_MISSING_INIT;
@@ -211,15 +174,25 @@ key_of(Vm *vm, const Frame *frame)
     return mrg_value_string(member->name, member->name_length);
 }
 
-static MrgValue
-load_loop(Vm *vm, const MrgInstruction *i)
+/* The frame whose @values are in force so many levels up. */
+static guint
+data_frame(const MrgVm *vm, guint up)
 {
-    guint at = vm->frame->loop;
-    for (guint up = i->b; up && at != NO_FRAME; up--)
-        at = vm->frames[at - 1].loop;
-    if (at == NO_FRAME)
+    guint at = vm->frame->data;
+    for (; up && at != MRG_NO_FRAME; up--)
+        at = vm->frames[at - 1].data;
+    return at;
+}
+
+static MrgValue
+load_loop(MrgVm *vm, const MrgInstruction *i)
+{
+    guint at = data_frame(vm, i->b);
+    while (at != MRG_NO_FRAME && !vm->frames[at].is_loop)
+        at = vm->frames[at - 1].data;
+    if (at == MRG_NO_FRAME)
         return (MrgValue) MRG_VALUE_MISSING_INIT;
-    const Frame *frame = &vm->frames[at];
+    const MrgFrame *frame = &vm->frames[at];
     switch ((MrgLoopVariable) i->a) {
     case MRG_LOOP_INDEX:
         return mrg_lookup_count(frame->at, vm->input->arena);
@@ -235,28 +208,79 @@ load_loop(Vm *vm, const MrgInstruction *i)
     return (MrgValue) MRG_VALUE_MISSING_INIT;
 }
 
+static MrgValue
+load_data(MrgVm *vm, const MrgInstruction *i)
+{
+    const MrgName *name = &vm->program->names[i->c];
+    const MrgValue *found;
+    for (guint at = data_frame(vm, i->a); at != MRG_NO_FRAME;
+         at = vm->frames[at - 1].data) {
+        const MrgValue *values = vm->frames[at].values;
+        if (values && (found = mrg_value_member(values, name->text, name->length))->type)
+            return *found;
+    }
+    static const MrgValue none = MRG_VALUE_MISSING_INIT;
+    const MrgValue *values = vm->input->data;
+    return values ? *mrg_value_member(values, name->text, name->length) : none;
+}
+
+/* The innermost context that has a member of that name; the field, at the root. */
+static MrgValue
+load_stack(MrgVm *vm, const MrgInstruction *i)
+{
+    MrgValueType least = i->a & MRG_STACK_SKIPS_NULL ? MRG_VALUE_BOOLEAN : MRG_VALUE_NULL;
+    for (guint at = (guint) (vm->frame - vm->frames); at != MRG_NO_FRAME;
+         at = vm->frames[at].up) {
+        const MrgFrame *frame = &vm->frames[at];
+        MrgValue value = MRG_VALUE_MISSING_INIT;
+        vm->steps--;
+        if (frame->is_root)
+            value = mrg_vm_root_member(vm, frame, i->c, i->b);
+        else if (!(i->a & MRG_STACK_OBJECTS_ONLY) ||
+                 frame->context.type == MRG_VALUE_OBJECT)
+            value = mrg_vm_member(vm, &frame->context, i->c);
+        if (value.type >= least)
+            return value;
+    }
+    return (MrgValue) MRG_VALUE_MISSING_INIT;
+}
+
+static MrgValue
+load_frame(MrgVm *vm, guint outward)
+{
+    return mrg_vm_context(vm, mrg_vm_frame_outward(vm, outward));
+}
+
 /* A frame on the context that there is already: ../ and @index mean what they meant. */
 static void
-open_same(Vm *vm)
+open_same(MrgVm *vm)
 {
+    guint16 outer = (guint16) (vm->frame - vm->frames);
     vm->frame[1] = vm->frame[0];
     vm->frame++;
+    vm->frame->outer = outer;
     vm->frame->is_loop = FALSE;
 }
 
 static void
-open_frame(Vm *vm, const MrgValue *context)
+open_frame(MrgVm *vm, const MrgValue *context)
 {
     guint16 up = (guint16) (vm->frame - vm->frames);
-    guint16 loop = vm->frame->loop;
+    guint16 data = vm->frame->data;
     gboolean is_root = context->type == MRG_VALUE_OBJECT &&
                        (vm->has_root || vm->input->root) &&
-                       is_same(context, root_value(vm));
-    *++vm->frame = (Frame){.context = *context, .up = up, .loop = loop, .is_root = is_root};
+                       mrg_vm_is_same(context, mrg_vm_root(vm));
+    const MrgScope *scope = vm->frame->scope;
+    *++vm->frame = (MrgFrame){.context = *context,
+                              .up = up,
+                              .outer = up,
+                              .data = data,
+                              .scope = scope,
+                              .is_root = is_root};
 }
 
 static void
-set_item(Frame *frame)
+set_item(MrgFrame *frame)
 {
     frame->context =
         frame->members ? frame->members[frame->at].value : frame->items[frame->at];
@@ -264,25 +288,28 @@ set_item(Frame *frame)
 
 /* FALSE when there is nothing to go over. */
 static gboolean
-open_loop(Vm *vm, const MrgValue *value)
+open_loop(MrgVm *vm, const MrgValue *value)
 {
     if (value->type < MRG_VALUE_LIST || !value->length)
         return FALSE;
     guint16 up = (guint16) (vm->frame - vm->frames);
     gboolean is_list = value->type == MRG_VALUE_LIST;
-    *++vm->frame = (Frame){.items = is_list ? value->items : NULL,
-                           .members = is_list ? NULL : value->members,
-                           .n = value->length,
-                           .up = up,
-                           .loop = (guint16) (up + 1),
-                           .is_loop = TRUE};
+    const MrgScope *scope = vm->frame->scope;
+    *++vm->frame = (MrgFrame){.items = is_list ? value->items : NULL,
+                              .members = is_list ? NULL : value->members,
+                              .n = value->length,
+                              .scope = scope,
+                              .up = up,
+                              .outer = up,
+                              .data = (guint16) (up + 1),
+                              .is_loop = TRUE};
     set_item(vm->frame);
     return TRUE;
 }
 
 /* handlebars.js, the `with` helper: everything but what isEmpty() says; 0 is something. */
 static gboolean
-open_with(Vm *vm, const MrgInstruction *i, const MrgValue *value)
+open_with(MrgVm *vm, const MrgInstruction *i, const MrgValue *value)
 {
     if (value->type != MRG_VALUE_NUMBER && !mrg_value_is_true(value))
         return FALSE;
@@ -303,7 +330,7 @@ is_absent(const MrgValue *value)
 }
 
 static gboolean
-open_section(Vm *vm, const MrgInstruction *i, const MrgValue *value)
+open_section(MrgVm *vm, const MrgInstruction *i, const MrgValue *value)
 {
     if (is_absent(value))
         return FALSE;
@@ -318,9 +345,9 @@ open_section(Vm *vm, const MrgInstruction *i, const MrgValue *value)
 
 /* TRUE when there is one more item; else the frame is closed. */
 static gboolean
-next_item(Vm *vm)
+next_item(MrgVm *vm)
 {
-    Frame *frame = vm->frame;
+    MrgFrame *frame = vm->frame;
     if (frame->is_loop && frame->at + 1 < frame->n) {
         frame->at++;
         set_item(frame);
@@ -332,11 +359,32 @@ next_item(Vm *vm)
 
 /* ---- the run ---- */
 
-typedef enum { RUN_DONE, RUN_STEPS, RUN_FULL, RUN_REFUSED } RunEnd;
+typedef enum { RUN_DONE, RUN_STEPS, RUN_FULL, RUN_REFUSED, RUN_FAILED } RunEnd;
+
+/* What is asked for in strict mode; the message names it. */
+static gboolean
+require(MrgVm *vm, const MrgInstruction *i)
+{
+    const char *name = vm->program->names[i->c].text;
+    if (i->op == MRG_OP_REQUIRE_CONTEXT) {
+        const MrgFrame *frame = mrg_vm_frame_up(vm, i->a);
+        gboolean is_root = frame && frame->is_root;
+        const MrgValue *root = vm->input->root;
+        if (is_root ? !root || root->type > MRG_VALUE_NULL
+                    : frame && frame->context.type > MRG_VALUE_NULL)
+            return TRUE;
+        return mrg_vm_fail(vm, MRG_RENDER_ERROR_VALUE, "there is nothing to have '%s'",
+                           mrg_quote(name, strlen(name)).text);
+    }
+    MrgValueType least = i->op == MRG_OP_REQUIRE ? MRG_VALUE_NULL : MRG_VALUE_BOOLEAN;
+    return vm->top[-1].type >= least ||
+           mrg_vm_fail(vm, MRG_RENDER_ERROR_VALUE, "'%s' is not there",
+                       mrg_quote(name, strlen(name)).text);
+}
 
 /* Gives the instruction it ended at. */
 static const MrgInstruction *
-run(Vm *vm, RunEnd *end)
+run(MrgVm *vm, RunEnd *end)
 {
     const MrgProgram *program = vm->program;
     const MrgInstruction *code = program->code, *i = code + vm->section->start;
@@ -357,7 +405,7 @@ run(Vm *vm, RunEnd *end)
             print(vm, &slots[i->c], i->a);
             break;
         case MRG_OP_PRINT_MEMBER: {
-            MrgValue value = member_of(vm, &vm->frame->context, i->c);
+            MrgValue value = mrg_vm_member(vm, &vm->frame->context, i->c);
             print(vm, &value, i->a);
             break;
         }
@@ -370,29 +418,46 @@ run(Vm *vm, RunEnd *end)
         case MRG_OP_LOAD_EITHER:
             push(vm, load_either(vm, i));
             continue;
+        case MRG_OP_LOAD_STACK:
+            push(vm, load_stack(vm, i));
+            continue;
         case MRG_OP_LOAD_THIS:
             push(vm, load_this(vm, i->a));
             continue;
         case MRG_OP_LOAD_ROOT:
-            push(vm, *root_value(vm));
+            push(vm, *mrg_vm_root(vm));
             continue;
         case MRG_OP_LOAD_LOOP:
             push(vm, load_loop(vm, i));
             continue;
+        case MRG_OP_LOAD_DATA:
+            push(vm, load_data(vm, i));
+            continue;
+        case MRG_OP_LOAD_BLOCK:
+            push(vm, mrg_value_boolean(vm->frame->scope->block != NULL));
+            continue;
         case MRG_OP_LOAD_FRAME:
-            push(vm, vm->frames[i->b].context);
+            push(vm, load_frame(vm, i->b));
             continue;
         case MRG_OP_LOAD_KEY:
-            push(vm, key_of(vm, &vm->frames[i->b]));
+            push(vm, key_of(vm, mrg_vm_frame_outward(vm, i->b)));
             continue;
         case MRG_OP_LOAD_CONSTANT:
             push(vm, program->constants[i->c]);
             continue;
         case MRG_OP_MEMBER:
-            vm->top[-1] = member_of(vm, &vm->top[-1], i->c);
+            vm->top[-1] = mrg_vm_member(vm, &vm->top[-1], i->c);
             continue;
         case MRG_OP_INCLUDE_ZERO:
             include_zero(vm);
+            continue;
+        case MRG_OP_REQUIRE:
+        case MRG_OP_REQUIRE_OBJECT:
+        case MRG_OP_REQUIRE_CONTEXT:
+            if (G_UNLIKELY(!require(vm, i))) {
+                *end = RUN_FAILED;
+                return i;
+            }
             continue;
         case MRG_OP_CALL:
             call_helper(vm, i);
@@ -425,6 +490,12 @@ run(Vm *vm, RunEnd *end)
             if (!is_absent(--vm->top))
                 i = code + i->c - 1;
             continue;
+        case MRG_OP_JUMP_FOUND:
+            if (vm->top[-1].type != MRG_VALUE_MISSING)
+                i = code + i->c - 1;
+            else
+                vm->top--;
+            continue;
         case MRG_OP_ENTER_EACH:
             if (!open_loop(vm, --vm->top))
                 i = code + i->c - 1;
@@ -441,6 +512,24 @@ run(Vm *vm, RunEnd *end)
             if (next_item(vm))
                 i = code + i->c - 1;
             continue;
+        case MRG_OP_ENTER_SCOPE:
+            open_same(vm);
+            continue;
+        case MRG_OP_DEFINE:
+            mrg_vm_define(vm, i);
+            continue;
+        case MRG_OP_PARTIAL: {
+            const MrgInstruction *to = mrg_vm_partial(vm, i);
+            if (G_UNLIKELY(!to)) {
+                *end = RUN_FAILED;
+                return i;
+            }
+            i = to - 1;
+            continue;
+        }
+        case MRG_OP_RETURN:
+            i = mrg_vm_return(vm);
+            break;
         case MRG_OP_END:
             *end = RUN_DONE;
             return i;
@@ -455,12 +544,13 @@ run(Vm *vm, RunEnd *end)
 }
 
 static gboolean
-fail(const Vm *vm, RunEnd end, const MrgInstruction *at, GError **error)
+fail(const MrgVm *vm, RunEnd end, const MrgInstruction *at, GError **error)
 {
-    const MrgPosition *position =
-        mrg_program_position(vm->program, (gsize) (at - vm->program->code));
+    gsize instruction = (gsize) (at - vm->program->code);
+    const MrgPosition *position = mrg_program_position(vm->program, instruction);
+    const MrgSection *section = mrg_program_section(vm->program, instruction);
     g_autofree char *place =
-        g_strdup_printf("%s:%u:%u", vm->section->name, position ? position->line : 1,
+        g_strdup_printf("%s:%u:%u", section->name, position ? position->line : 1,
                         position ? position->column : 1);
     if (end == RUN_STEPS)
         g_set_error(error, MRG_RENDER_ERROR, MRG_RENDER_ERROR_LIMIT,
@@ -469,9 +559,11 @@ fail(const Vm *vm, RunEnd end, const MrgInstruction *at, GError **error)
         g_set_error(error, MRG_RENDER_ERROR, MRG_RENDER_ERROR_LIMIT,
                     "%s: the text grows longer than %" G_GSIZE_FORMAT " bytes", place,
                     vm->out->limit);
+    else if (end == RUN_FAILED)
+        g_set_error(error, MRG_RENDER_ERROR, (int) vm->code, "%s: %s", place, vm->failure);
     else
         g_set_error(error, MRG_RENDER_ERROR, MRG_RENDER_ERROR_VALUE, "%s: helper '%s': %s",
-                    place, mrg_helper_by_id(at->a)->name, vm->failure);
+                    place, mrg_program_helper(vm->program, at->a)->name, vm->failure);
     return FALSE;
 }
 
@@ -479,17 +571,24 @@ gboolean
 mrg_program_run(const MrgProgram *program, gsize template_index,
                 const MrgRenderInput *input, MrgBuffer *out, GError **error)
 {
-    g_return_val_if_fail(template_index < program->n_sections, FALSE);
+    g_return_val_if_fail(template_index < program->n_templates, FALSE);
     const MrgSection *section = &program->sections[template_index];
-    Vm vm = {.program = program,
-             .section = section,
-             .input = input,
-             .out = out,
-             .steps = MRG_LIMIT_STEPS};
-    vm.top = mrg_arena_array(input->arena, MrgValue, section->max_stack);
+    MrgVm vm = {.program = program,
+                .section = section,
+                .input = input,
+                .out = out,
+                .steps = MRG_LIMIT_STEPS};
+    gboolean has_calls = program->n_calls > 0;
+    static const MrgScope outside = {0};
+    vm.top = mrg_arena_alloc(input->arena, sizeof *vm.top * program->max_stack);
     vm.hints = mrg_arena_array(input->arena, guint16, program->n_names);
-    vm.frames = vm.frame = mrg_arena_array(input->arena, Frame, section->max_frames);
-    *vm.frame = (Frame){.up = NO_FRAME, .loop = NO_FRAME, .is_root = TRUE};
+    vm.n_frames = has_calls ? program->max_frames * 2 : section->max_frames;
+    vm.frames = vm.frame = mrg_arena_alloc(input->arena, sizeof *vm.frames * vm.n_frames);
+    *vm.frame = (MrgFrame){.up = MRG_NO_FRAME,
+                           .outer = MRG_NO_FRAME,
+                           .data = MRG_NO_FRAME,
+                           .scope = &outside,
+                           .is_root = TRUE};
     RunEnd end;
     const MrgInstruction *at = run(&vm, &end);
     return end == RUN_DONE || fail(&vm, end, at, error);

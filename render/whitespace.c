@@ -135,11 +135,11 @@ last_of(const MrgBody *body)
     return body ? body->last : NULL;
 }
 
-static void strip_body(MrgBody *body, gboolean is_root);
+static void strip_body(MrgBody *body, gboolean is_root, gboolean ignores_lines);
 
 /* The text around {{else}}. */
 static void
-strip_middle(MrgBlock *block, MrgBody *program, MrgBody *branch)
+strip_middle(MrgBlock *block, MrgBody *program, MrgBody *branch, gboolean ignores_lines)
 {
     if (block->middle.left)
         omit_left(last_of(program), TRUE);
@@ -147,19 +147,20 @@ strip_middle(MrgBlock *block, MrgBody *program, MrgBody *branch)
         omit_right(first_of(branch), TRUE);
     if (block->close.left)
         omit_left(last_of(branch), TRUE);
-    if (ends_line(last_of(program), FALSE) && starts_line(first_of(branch), FALSE)) {
+    if (!ignores_lines && ends_line(last_of(program), FALSE) &&
+        starts_line(first_of(branch), FALSE)) {
         omit_left(last_of(program), FALSE);
         omit_right(first_of(branch), FALSE);
     }
 }
 
 static Verdict
-strip_block(MrgBlock *block)
+strip_block(MrgBlock *block, gboolean ignores_lines)
 {
     if (block->program)
-        strip_body(block->program, FALSE);
+        strip_body(block->program, FALSE, ignores_lines);
     if (block->inverse)
-        strip_body(block->inverse, FALSE);
+        strip_body(block->inverse, FALSE, ignores_lines);
     MrgBody *program = block->program ? block->program : block->inverse;
     MrgBody *inverse = block->program ? block->inverse : NULL;
     MrgBody *branch = inverse;
@@ -172,26 +173,61 @@ strip_block(MrgBlock *block)
     if (block->open.right)
         omit_right(first_of(program), TRUE);
     if (inverse)
-        strip_middle(block, program, branch);
+        strip_middle(block, program, branch, ignores_lines);
     else if (block->close.left)
         omit_left(last_of(program), TRUE);
     return verdict;
 }
 
 static Verdict
-strip_inside(MrgNode *node)
+strip_inside(MrgNode *node, gboolean ignores_lines)
 {
-    if (node->type == MRG_NODE_BLOCK)
-        return strip_block(node->block);
+    if (node->block)
+        return strip_block(node->block, ignores_lines);
     return (Verdict){.strip = node->strip,
                      .is_tag = node->type != MRG_NODE_CONTENT,
-                     .is_inline = node->type == MRG_NODE_COMMENT};
+                     .is_inline =
+                         node->type == MRG_NODE_COMMENT || node->type == MRG_NODE_PARTIAL};
+}
+
+/* The white space at the end of the text before a partial that stands alone. */
+static MrgSlice
+indent_of(const MrgNode *before)
+{
+    if (!before || before->type != MRG_NODE_CONTENT)
+        return (MrgSlice){"", 0};
+    gsize start = before->original.length;
+    while (start && is_blank(before->original.text[start - 1]))
+        start--;
+    return (MrgSlice){before->original.text + start, before->original.length - start};
 }
 
 static void
-strip_node(MrgNode *node, gboolean is_root)
+take_lines(MrgNode *node, const Verdict *verdict, gboolean is_after_line,
+           gboolean is_before_line)
 {
-    Verdict verdict = strip_inside(node);
+    if (verdict->is_inline && is_after_line && is_before_line) {
+        gboolean was_taken = node->previous && node->previous->is_left_stripped;
+        omit_right(node->next, FALSE);
+        omit_left(node->previous, FALSE);
+        if (!was_taken)
+            node->indent = indent_of(node->previous);
+    }
+    const MrgBlock *block = node->block;
+    if (verdict->opens_line && is_after_line) {
+        omit_right(first_of(block->program ? block->program : block->inverse), FALSE);
+        omit_left(node->previous, FALSE);
+    }
+    if (verdict->closes_line && is_before_line) {
+        omit_right(node->next, FALSE);
+        omit_left(last_of(block->inverse ? block->inverse : block->program), FALSE);
+    }
+}
+
+static void
+strip_node(MrgNode *node, gboolean is_root, gboolean ignores_lines)
+{
+    Verdict verdict = strip_inside(node, ignores_lines);
     if (!verdict.is_tag)
         return;
     gboolean is_after_line = ends_line(node->previous, is_root);
@@ -200,30 +236,19 @@ strip_node(MrgNode *node, gboolean is_root)
         omit_right(node->next, TRUE);
     if (verdict.strip.left)
         omit_left(node->previous, TRUE);
-    if (verdict.is_inline && is_after_line && is_before_line) {
-        omit_right(node->next, FALSE);
-        omit_left(node->previous, FALSE);
-    }
-    const MrgBlock *block = node->block;
-    if (verdict.opens_line && is_after_line) {
-        omit_right(first_of(block->program ? block->program : block->inverse), FALSE);
-        omit_left(node->previous, FALSE);
-    }
-    if (verdict.closes_line && is_before_line) {
-        omit_right(node->next, FALSE);
-        omit_left(last_of(block->inverse ? block->inverse : block->program), FALSE);
-    }
+    if (!ignores_lines)
+        take_lines(node, &verdict, is_after_line, is_before_line);
 }
 
 static void
-strip_body(MrgBody *body, gboolean is_root)
+strip_body(MrgBody *body, gboolean is_root, gboolean ignores_lines)
 {
     for (MrgNode *node = body->first; node; node = node->next)
-        strip_node(node, is_root);
+        strip_node(node, is_root, ignores_lines);
 }
 
 void
-mrg_tree_strip(MrgBody *root)
+mrg_tree_strip(MrgBody *root, gboolean ignores_lines)
 {
-    strip_body(root, TRUE);
+    strip_body(root, TRUE, ignores_lines);
 }

@@ -147,8 +147,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                             .length = size - 2 - n_data,
                             .dialect = (MrgDialect) (data[0] & 1),
                             .escape = (MrgEscape) ((data[0] >> 1 & 3) % 3)};
+    const MrgCompileOptions options = {.declared = declared};
     g_autoptr(GError) error = NULL;
-    g_autoptr(MrgProgram) program = mrg_program_compile(&template, 1, declared, &error);
+    g_autoptr(MrgProgram) program = mrg_program_compile(&template, 1, &options, &error);
     g_assert_true(!program == !!error);
     if (!program) {
         g_assert_true(g_str_has_prefix(error->message, "t:"));

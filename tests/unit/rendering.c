@@ -48,8 +48,8 @@ rendering_run(const Rendering *how, const char *text, gssize length, const char 
                             .length = length < 0 ? strlen(text) : (gsize) length,
                             .dialect = how->dialect,
                             .escape = how->escape};
-    g_autoptr(MrgProgram) program =
-        mrg_program_compile(&template, 1, how->declared, &error);
+    const MrgCompileOptions options = {.declared = how->declared};
+    g_autoptr(MrgProgram) program = mrg_program_compile(&template, 1, &options, &error);
     if (!program)
         return g_strconcat("error: ", error->message, NULL);
     g_assert_no_error(error);

@@ -82,9 +82,10 @@ all_templates_share_their_fields(void)
         {"html", "{{name}} {zip|?}", 16, MRG_DIALECT_HANDLEBARS, MRG_ESCAPE_HTML},
     };
     static const char *const declared[] = {"zip", NULL};
+    const MrgCompileOptions options = {.declared = declared};
     g_autoptr(GError) error = NULL;
     g_autoptr(MrgProgram) program =
-        mrg_program_compile(templates, G_N_ELEMENTS(templates), declared, &error);
+        mrg_program_compile(templates, G_N_ELEMENTS(templates), &options, &error);
     g_assert_no_error(error);
     gsize n;
     const MrgProgramField *fields = mrg_program_fields(program, &n);

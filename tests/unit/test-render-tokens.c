@@ -83,8 +83,9 @@ markers_are_refused(void)
     for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
         MrgTemplate template = {
             .name = "subject", .text = bad[i], .length = strlen(bad[i]), .dialect = 1};
+        const MrgCompileOptions options = {.declared = declared};
         g_autoptr(GError) error = NULL;
-        g_autoptr(MrgProgram) program = mrg_program_compile(&template, 1, declared, &error);
+        g_autoptr(MrgProgram) program = mrg_program_compile(&template, 1, &options, &error);
         g_assert_null(program);
         g_assert_error(error, MRG_RENDER_ERROR, MRG_RENDER_ERROR_MARKER);
         g_assert_true(
