@@ -428,6 +428,14 @@ mrg_builder_load_frame(MrgBuilder *builder, guint outward, gboolean may_be_root)
 }
 
 void
+mrg_builder_load_param(MrgBuilder *builder, guint outward, guint index)
+{
+    push(builder, (MrgInstruction){.op = MRG_OP_LOAD_PARAM,
+                                   .a = (guint8) index,
+                                   .b = (guint16) outward});
+}
+
+void
 mrg_builder_load_key(MrgBuilder *builder, guint outward)
 {
     push(builder, (MrgInstruction){.op = MRG_OP_LOAD_KEY, .b = (guint16) outward});
@@ -490,12 +498,13 @@ helper_id(const MrgBuilder *builder, const MrgHelper *helper)
     return mrg_helper_id(helper);
 }
 
-void
-mrg_builder_call(MrgBuilder *builder, const MrgHelper *helper, guint n_args,
-                 const MrgSlice *names, guint n_named)
+/* Pops the arguments. */
+static MrgInstruction
+call_of(MrgBuilder *builder, MrgOp op, const MrgHelper *helper, guint n_args,
+        const MrgSlice *names, guint n_named)
 {
     guint32 first = 0;
-    g_assert(n_args + n_named <= MRG_LIMIT_ARGUMENTS);
+    g_assert(n_args + n_named <= MRG_LIMIT_ARGUMENTS + 1);
     pop(builder, n_args + n_named);
     /* Argument names stand side by side, so they are not shared with the other names. */
     for (guint i = 0; i < n_named; i++) {
@@ -504,10 +513,17 @@ mrg_builder_call(MrgBuilder *builder, const MrgHelper *helper, guint n_args,
         first = i ? first : builder->names->len;
         g_array_append_val(builder->names, name);
     }
-    push(builder, (MrgInstruction){.op = MRG_OP_CALL,
-                                   .a = (guint8) helper_id(builder, helper),
-                                   .b = (guint16) (n_args | n_named << 8),
-                                   .c = first});
+    return (MrgInstruction){.op = (guint8) op,
+                            .a = (guint8) helper_id(builder, helper),
+                            .b = (guint16) (n_args | n_named << 8),
+                            .c = first};
+}
+
+void
+mrg_builder_call(MrgBuilder *builder, const MrgHelper *helper, guint n_args,
+                 const MrgSlice *names, guint n_named)
+{
+    push(builder, call_of(builder, MRG_OP_CALL, helper, n_args, names, n_named));
 }
 
 /* ---- jumps and frames ---- */
@@ -525,12 +541,18 @@ mrg_builder_jump(MrgBuilder *builder, MrgOp op)
     return builder->code->len - 1;
 }
 
+static void
+open_frame(MrgBuilder *builder)
+{
+    builder->frames++;
+    builder->section.max_frames = MAX(builder->section.max_frames, builder->frames);
+}
+
 MrgJump
 mrg_builder_enter(MrgBuilder *builder, MrgOp op, gboolean is_same_context)
 {
     pop(builder, 1);
-    builder->frames++;
-    builder->section.max_frames = MAX(builder->section.max_frames, builder->frames);
+    open_frame(builder);
     guint at = emit(builder, (MrgInstruction){.op = (guint8) op, .a = !!is_same_context});
     builder->label = builder->code->len;
     return at;
@@ -551,14 +573,35 @@ mrg_builder_next(MrgBuilder *builder, MrgJump enter)
     emit(builder, (MrgInstruction){.op = MRG_OP_NEXT, .c = enter + 1});
 }
 
-/* ---- partials ---- */
+/* ---- blocks of helpers ---- */
 
-static void
-open_frame(MrgBuilder *builder)
+MrgJump
+mrg_builder_enter_helper(MrgBuilder *builder, const MrgHelper *helper, guint n_args,
+                         const MrgSlice *names, guint n_named, guint n_params)
 {
-    builder->frames++;
-    builder->section.max_frames = MAX(builder->section.max_frames, builder->frames);
+    builder->program->reads_root = TRUE; /* the helper may */
+    emit(builder, call_of(builder, MRG_OP_ENTER_HELPER, helper, n_args, names, n_named));
+    guint jump = emit(builder, (MrgInstruction){.op = MRG_OP_JUMP, .a = (guint8) n_params});
+    emit(builder, (MrgInstruction){.op = MRG_OP_JUMP});
+    return jump;
 }
+
+void
+mrg_builder_open_body(MrgBuilder *builder)
+{
+    open_frame(builder);
+    builder->label = builder->code->len;
+}
+
+void
+mrg_builder_turn(MrgBuilder *builder)
+{
+    g_assert(builder->frames > 1);
+    builder->frames--;
+    emit(builder, (MrgInstruction){.op = MRG_OP_TURN});
+}
+
+/* ---- partials ---- */
 
 MrgJump
 mrg_builder_enter_scope(MrgBuilder *builder)

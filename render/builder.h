@@ -62,6 +62,7 @@ void mrg_builder_load_data(MrgBuilder *builder, MrgSlice name, guint up);
 void mrg_builder_load_block(MrgBuilder *builder);
 /* Of the frame that was opened so many before the innermost one. */
 void mrg_builder_load_frame(MrgBuilder *builder, guint outward, gboolean may_be_root);
+void mrg_builder_load_param(MrgBuilder *builder, guint outward, guint index);
 void mrg_builder_load_key(MrgBuilder *builder, guint outward);
 void mrg_builder_load_constant(MrgBuilder *builder, const MrgValue *value);
 void mrg_builder_member(MrgBuilder *builder, MrgSlice name);
@@ -78,6 +79,14 @@ typedef guint MrgJump;
 MrgJump mrg_builder_jump(MrgBuilder *builder, MrgOp op);
 MrgJump mrg_builder_enter(MrgBuilder *builder, MrgOp op, gboolean is_same_context);
 void mrg_builder_land(MrgBuilder *builder, MrgJump jump);
+
+/* A block whose bodies the helper runs; the arguments have been loaded.  Its first body
+ * begins right behind.  Gives the jump to the second body; the number behind it is that of
+ * the jump to the end.  Each body is closed by mrg_builder_turn(). */
+MrgJump mrg_builder_enter_helper(MrgBuilder *builder, const MrgHelper *helper, guint n_args,
+                                 const MrgSlice *names, guint n_named, guint n_params);
+void mrg_builder_open_body(MrgBuilder *builder);
+void mrg_builder_turn(MrgBuilder *builder);
 
 /* The end of what an enter opened. */
 void mrg_builder_next(MrgBuilder *builder, MrgJump enter);

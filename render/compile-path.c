@@ -166,6 +166,11 @@ load_param(MrgCompiler *compiler, const MrgExpr *expr, guint level, guint which)
         return;
     }
     guint outward = compiler->n_levels - level;
+    if (from->is_helper) {
+        mrg_builder_load_param(compiler->builder, outward, which);
+        load_members(compiler, expr, 1);
+        return;
+    }
     if (from->may_be_root && expr->n_segments > 1)
         mrg_builder_field(compiler->builder, expr->segments[1], TRUE);
     if (which == 0)

@@ -26,9 +26,8 @@ has_arguments(const MrgCall *call)
     return call->n_args + call->n_named > 0;
 }
 
-/* Whether the head is a plain name, as a helper's must be. */
-static gboolean
-is_plain_name(const MrgExpr *head)
+gboolean
+mrg_expr_is_plain(const MrgExpr *head)
 {
     return head->type == MRG_EXPR_PATH && head->n_segments == 1 && !head->is_scoped &&
            !head->is_data;
@@ -37,7 +36,7 @@ is_plain_name(const MrgExpr *head)
 static gboolean
 head_is(const MrgCall *call, const char *word)
 {
-    return is_plain_name(call->head) && mrg_slice_is(call->head->segments[0], word);
+    return mrg_expr_is_plain(call->head) && mrg_slice_is(call->head->segments[0], word);
 }
 
 static gboolean
@@ -47,43 +46,37 @@ is_block_word(const MrgCall *call)
            head_is(call, "with");
 }
 
-/* One that the options bring; it wins over a field, but not over a block parameter. */
+/* One that needs no arguments. */
 static const MrgHelper *
-find_own_helper(const MrgCompiler *compiler, const MrgExpr *head)
+find_bare_helper(const MrgCompiler *compiler, const MrgExpr *head)
 {
-    const MrgCompileOptions *options = compiler->compilation->options;
     guint which;
-    if (!is_plain_name(head) || mrg_compile_param(compiler, head, &which))
+    if (!mrg_expr_is_plain(head) || mrg_compile_param(compiler, head, &which))
         return NULL;
-    for (gsize i = 0; i < options->n_helpers; i++)
-        if (mrg_slice_is(head->segments[0], options->helpers[i].name))
-            return mrg_builder_helper(compiler->builder, i);
-    return NULL;
+    const MrgHelper *helper =
+        mrg_helper_find(head->segments[0].text, head->segments[0].length);
+    return helper && helper->min_args == 0 ? helper : NULL;
 }
 
-static const MrgHelper *
-find_known_helper(const MrgCompiler *compiler, const MrgExpr *head)
+static gboolean
+is_built_in(const MrgCall *call)
 {
-    guint which;
-    if (!is_plain_name(head) || mrg_compile_param(compiler, head, &which))
-        return NULL;
-    return mrg_helper_find(head->segments[0].text, head->segments[0].length);
+    return is_block_word(call) ||
+           (mrg_expr_is_plain(call->head) &&
+            mrg_helper_find(call->head->segments[0].text, call->head->segments[0].length));
 }
 
 static const MrgHelper *
 find_helper(MrgCompiler *compiler, const MrgCall *call)
 {
     const MrgExpr *head = call->head;
-    const MrgHelper *helper = find_own_helper(compiler, head);
-    if (helper)
-        return helper;
-    if (!is_plain_name(head)) {
+    if (!mrg_expr_is_plain(head)) {
         mrg_compile_fail(compiler, head->offset,
                          "only a helper takes arguments, and this is no helper's name");
         return NULL;
     }
     MrgSlice name = head->segments[0];
-    helper = mrg_helper_find(name.text, name.length);
+    const MrgHelper *helper = mrg_helper_find(name.text, name.length);
     if (!helper)
         mrg_source_fail(compiler->source, head->offset, MRG_RENDER_ERROR_UNKNOWN_HELPER,
                         "unknown helper '%s', the nearest is '%s'",
@@ -159,7 +152,12 @@ fail_block_word(MrgCompiler *compiler, const MrgCall *call)
 static gboolean
 call_helper(MrgCompiler *compiler, const MrgCall *call)
 {
-    if (is_block_word(call) && !find_own_helper(compiler, call->head))
+    const MrgHelper *own = mrg_compile_find_own(compiler, call->head);
+    if (!own && !is_built_in(call))
+        own = mrg_compile_find_missing(compiler, "helperMissing");
+    if (own)
+        return mrg_compile_call_own(compiler, call, own);
+    if (is_block_word(call))
         return fail_block_word(compiler, call);
     const MrgHelper *helper = find_helper(compiler, call);
     return helper && check_arguments(compiler, call, helper) &&
@@ -168,13 +166,15 @@ call_helper(MrgCompiler *compiler, const MrgCall *call)
 
 /* What a helper makes without arguments is a field first: {{now}}. */
 static gboolean
-load_field_or_call(MrgCompiler *compiler, const MrgCall *call, const MrgHelper *helper)
+load_field_or_call(MrgCompiler *compiler, const MrgCall *call, const MrgHelper *helper,
+                   const MrgHelper *missing)
 {
     compiler->guarded++;
     mrg_compile_path(compiler, call->head, TRUE);
     compiler->guarded--;
     MrgJump found = mrg_builder_jump(compiler->builder, MRG_OP_JUMP_FOUND);
-    gboolean is_good = load_helper(compiler, call, helper);
+    gboolean is_good = helper ? load_helper(compiler, call, helper)
+                              : mrg_compile_call_own(compiler, call, missing);
     mrg_builder_land(compiler->builder, found);
     return is_good;
 }
@@ -185,12 +185,13 @@ compile_call(MrgCompiler *compiler, const MrgCall *call)
 {
     if (has_arguments(call))
         return call_helper(compiler, call);
-    const MrgHelper *own = find_own_helper(compiler, call->head);
+    const MrgHelper *own = mrg_compile_find_own(compiler, call->head);
     if (own)
-        return load_helper(compiler, call, own);
-    const MrgHelper *helper = find_known_helper(compiler, call->head);
-    if (helper && helper->min_args == 0)
-        return load_field_or_call(compiler, call, helper);
+        return mrg_compile_call_own(compiler, call, own);
+    const MrgHelper *helper = find_bare_helper(compiler, call->head);
+    const MrgHelper *missing = mrg_compile_find_missing(compiler, "helperMissing");
+    if (helper || missing)
+        return load_field_or_call(compiler, call, helper, missing);
     mrg_compile_path(compiler, call->head, FALSE);
     return TRUE;
 }
@@ -398,13 +399,23 @@ compile_section(MrgCompiler *compiler, const MrgBlock *block)
     return compile_frame(compiler, block, MRG_OP_ENTER_SECTION, level);
 }
 
+static const MrgHelper *
+find_own_block(const MrgCompiler *compiler, const MrgCall *call)
+{
+    const MrgHelper *own = mrg_compile_find_own(compiler, call->head);
+    if (own || is_built_in(call))
+        return own;
+    return mrg_compile_find_missing(compiler, has_arguments(call) ? "helperMissing"
+                                                                  : "blockHelperMissing");
+}
+
 static gboolean
 compile_block(MrgCompiler *compiler, const MrgBlock *block)
 {
     const MrgCall *call = block->call;
-    const MrgHelper *own = find_own_helper(compiler, call->head);
+    const MrgHelper *own = find_own_block(compiler, call);
     if (own)
-        return compile_predicate(compiler, block, own);
+        return mrg_compile_own_block(compiler, block, own);
     if (block->is_raw && head_is(call, "raw") && !has_arguments(call))
         return mrg_compile_body(compiler, block->program);
     if (head_is(call, "if") || head_is(call, "unless"))

@@ -24,6 +24,7 @@ typedef struct MrgLevel {
     gboolean is_opaque;    /* what is around it is not what stands around it */
     gboolean has_key;      /* each: the second parameter is the key */
     gboolean is_same;      /* opened on the context itself: {{#with .}} */
+    gboolean is_helper;    /* parameters are what a helper gives */
     const MrgBlock *block; /* for its parameters; NULL where it has none */
 } MrgLevel;
 
@@ -38,6 +39,8 @@ typedef struct MrgCompiler {
 } MrgCompiler;
 
 gboolean mrg_compile_fail(MrgCompiler *compiler, gsize offset, const char *message);
+/* A name alone, as a helper's must be. */
+gboolean mrg_expr_is_plain(const MrgExpr *expr);
 gboolean mrg_slice_is(MrgSlice slice, const char *word);
 
 /* ---- what a path can mean (compile-path.c) ---- */
@@ -76,6 +79,19 @@ void mrg_compile_pop(MrgCompiler *compiler);
 /* A body in a scope of its own, where it defines partials; and what stands in it. */
 gboolean mrg_compile_body(MrgCompiler *compiler, const MrgBody *body);
 gboolean mrg_compile_nodes(MrgCompiler *compiler, const MrgBody *body);
+
+/* ---- helpers of the options (compile-own.c) ---- */
+
+/* NULL when there is none of that name. */
+const MrgHelper *mrg_compile_find_own(const MrgCompiler *compiler, const MrgExpr *head);
+
+/* The one called helperMissing or blockHelperMissing, if there is one. */
+const MrgHelper *mrg_compile_find_missing(const MrgCompiler *compiler, const char *word);
+
+gboolean mrg_compile_call_own(MrgCompiler *compiler, const MrgCall *call,
+                              const MrgHelper *helper);
+gboolean mrg_compile_own_block(MrgCompiler *compiler, const MrgBlock *block,
+                               const MrgHelper *helper);
 
 gboolean mrg_compile_partial(MrgCompiler *compiler, const MrgNode *node);
 

@@ -109,6 +109,9 @@ append_operand(GString *out, const MrgProgram *program, const MrgInstruction *i,
     case 'h':
         append_call(out, program, i);
         break;
+    case 'i':
+        g_string_append_printf(out, " %u", i->a);
+        break;
     case 'p':
         append_partial(out, program, &program->calls[i->c]);
         break;

@@ -17,6 +17,25 @@
 
 typedef struct MrgName MrgName;
 
+typedef enum { MRG_BODY_NONE, MRG_BODY_MAIN, MRG_BODY_INVERSE } MrgBlockBody;
+
+/*
+ * A block helper is called in turns, since the machine never calls itself: what it returns
+ * is printed as it is, then the body that it chose is run, then it is called again; it ends
+ * the block by choosing none.
+ */
+typedef struct MrgBlockTurn {
+    guint turn;           /* from 0 */
+    guint n_block_params; /* as |a b| in the template */
+    /* What the helper chooses; nothing of it outlasts the turn. */
+    MrgBlockBody body;
+    gboolean has_context; /* else the body has the context of the block */
+    MrgValue context;
+    const MrgValue *values; /* @values: an object, or NULL for those around it */
+    const MrgValue *params; /* as |a b| */
+    guint n_params;
+} MrgBlockTurn;
+
 typedef struct MrgHelperCall {
     const MrgValue *args; /* n_args, and n_named behind them */
     guint n_args;
@@ -26,6 +45,9 @@ typedef struct MrgHelperCall {
     gint64 now_us;
     gint64 *steps;       /* left; below 0 the run ends */
     const char *failure; /* static text, or in the arena */
+    /* for helpers that a caller brings along */
+    MrgBlockTurn *turn; /* of a block; NULL elsewhere */
+    struct MrgVm *vm;
 } MrgHelperCall;
 
 typedef MrgValue (*MrgHelperFunction)(MrgHelperCall *call);
@@ -69,6 +91,10 @@ mrg_call_fail(MrgHelperCall *call, const char *failure)
     call->failure = failure;
     return (MrgValue) MRG_VALUE_MISSING_INIT;
 }
+
+/* The context that a helper is called in, and an @value that is in force there. */
+MrgValue mrg_call_context(const MrgHelperCall *call);
+MrgValue mrg_call_data(const MrgHelperCall *call, const char *name);
 
 /* A value as JavaScript would print it: a string. */
 MrgValue mrg_call_text(MrgHelperCall *call, const MrgValue *value);

@@ -214,15 +214,32 @@ lex_open(MrgLexer *lexer, MrgToken *token)
     }
 }
 
+/* Where the closing character stands that no backslash escapes.  A name in which all are
+ * escaped ends at the first of them, since handlebars.js takes [a\\] for one that ends in
+ * a backslash; a name that is too long is not looked through to its end. */
+static gsize
+find_close(const MrgLexer *lexer, gsize at, char close)
+{
+    gsize length = lexer->source->length, escaped = length, end = length;
+    if (close == ']')
+        end = MIN(length, at + 2 * (MRG_LIMIT_NAME_BYTES + 1));
+    for (; at < end && lexer->source->text[at] != close; at++) {
+        if (lexer->source->text[at] != '\\' || peek(lexer, at + 1) != close)
+            continue;
+        at++;
+        if (close == ']')
+            escaped = MIN(escaped, at);
+    }
+    return at < end ? at : escaped;
+}
+
 /* A string, or a name in brackets: everything up to the closing character, which a
  * backslash may escape. */
 static gboolean
 lex_quoted(MrgLexer *lexer, MrgToken *token, char close)
 {
     const char *text = lexer->source->text;
-    gsize start = lexer->at + 1, end = start, n = 0;
-    while (end < lexer->source->length && text[end] != close)
-        end += text[end] == '\\' && peek(lexer, end + 1) == close ? 2 : 1;
+    gsize start = lexer->at + 1, end = find_close(lexer, start, close), n = 0;
     if (end >= lexer->source->length)
         return fail(lexer, lexer->at,
                     close == ']' ? "the [name] is not closed" : "the string is not closed");

@@ -49,15 +49,17 @@ push(MrgVm *vm, MrgValue value)
     *vm->top++ = value;
 }
 
-static MrgHelperCall
-make_call(MrgVm *vm)
+MrgHelperCall
+mrg_vm_call(MrgVm *vm)
 {
-    return (MrgHelperCall){
-        .arena = vm->input->arena, .now_us = vm->input->now_us, .steps = &vm->steps};
+    return (MrgHelperCall){.arena = vm->input->arena,
+                           .now_us = vm->input->now_us,
+                           .steps = &vm->steps,
+                           .vm = vm};
 }
 
-static void
-print(MrgVm *vm, const MrgValue *value, gboolean is_raw)
+void
+mrg_vm_print(MrgVm *vm, const MrgValue *value, gboolean is_raw)
 {
     MrgEscape escape = vm->section->escape;
     if (value->type == MRG_VALUE_STRING || value->type == MRG_VALUE_NUMBER) {
@@ -67,7 +69,7 @@ print(MrgVm *vm, const MrgValue *value, gboolean is_raw)
     }
     if (value->type <= MRG_VALUE_NULL)
         return;
-    MrgHelperCall call = make_call(vm);
+    MrgHelperCall call = mrg_vm_call(vm);
     MrgValue text = mrg_call_text(&call, value);
     mrg_escape_append(vm->out, escape, is_raw, text.text, text.length);
 }
@@ -75,7 +77,7 @@ print(MrgVm *vm, const MrgValue *value, gboolean is_raw)
 static void
 call_helper(MrgVm *vm, const MrgInstruction *i)
 {
-    MrgHelperCall call = make_call(vm);
+    MrgHelperCall call = mrg_vm_call(vm);
     call.n_args = mrg_call_positional(i);
     call.n_named = mrg_call_named(i);
     call.names = call.n_named ? &vm->program->names[i->c] : NULL;
@@ -208,20 +210,32 @@ load_loop(MrgVm *vm, const MrgInstruction *i)
     return (MrgValue) MRG_VALUE_MISSING_INIT;
 }
 
-static MrgValue
-load_data(MrgVm *vm, const MrgInstruction *i)
+MrgValue
+mrg_vm_data(const MrgVm *vm, const char *name, gsize length, guint up)
 {
-    const MrgName *name = &vm->program->names[i->c];
     const MrgValue *found;
-    for (guint at = data_frame(vm, i->a); at != MRG_NO_FRAME;
-         at = vm->frames[at - 1].data) {
+    for (guint at = data_frame(vm, up); at != MRG_NO_FRAME; at = vm->frames[at - 1].data) {
         const MrgValue *values = vm->frames[at].values;
-        if (values && (found = mrg_value_member(values, name->text, name->length))->type)
+        if (values && (found = mrg_value_member(values, name, length))->type)
             return *found;
     }
     static const MrgValue none = MRG_VALUE_MISSING_INIT;
-    const MrgValue *values = vm->input->data;
-    return values ? *mrg_value_member(values, name->text, name->length) : none;
+    return vm->input->data ? *mrg_value_member(vm->input->data, name, length) : none;
+}
+
+static MrgValue
+load_data(const MrgVm *vm, const MrgInstruction *i)
+{
+    const MrgName *name = &vm->program->names[i->c];
+    return mrg_vm_data(vm, name->text, name->length, i->a);
+}
+
+static MrgValue
+load_param(const MrgVm *vm, const MrgInstruction *i)
+{
+    const MrgFrame *frame = mrg_vm_frame_outward(vm, i->b);
+    const MrgBlockRun *run = frame->run;
+    return i->a < run->n_params ? run->params[i->a] : (MrgValue) MRG_VALUE_MISSING_INIT;
 }
 
 /* The innermost context that has a member of that name; the field, at the root. */
@@ -252,8 +266,8 @@ load_frame(MrgVm *vm, guint outward)
 }
 
 /* A frame on the context that there is already: ../ and @index mean what they meant. */
-static void
-open_same(MrgVm *vm)
+void
+mrg_vm_open_same(MrgVm *vm)
 {
     guint16 outer = (guint16) (vm->frame - vm->frames);
     vm->frame[1] = vm->frame[0];
@@ -262,8 +276,8 @@ open_same(MrgVm *vm)
     vm->frame->is_loop = FALSE;
 }
 
-static void
-open_frame(MrgVm *vm, const MrgValue *context)
+void
+mrg_vm_open(MrgVm *vm, const MrgValue *context)
 {
     guint16 up = (guint16) (vm->frame - vm->frames);
     guint16 data = vm->frame->data;
@@ -314,9 +328,9 @@ open_with(MrgVm *vm, const MrgInstruction *i, const MrgValue *value)
     if (value->type != MRG_VALUE_NUMBER && !mrg_value_is_true(value))
         return FALSE;
     if (i->a)
-        open_same(vm);
+        mrg_vm_open_same(vm);
     else
-        open_frame(vm, value);
+        mrg_vm_open(vm, value);
     return TRUE;
 }
 
@@ -337,9 +351,9 @@ open_section(MrgVm *vm, const MrgInstruction *i, const MrgValue *value)
     if (value->type == MRG_VALUE_LIST)
         return open_loop(vm, value);
     if (i->a || value->type == MRG_VALUE_BOOLEAN)
-        open_same(vm);
+        mrg_vm_open_same(vm);
     else
-        open_frame(vm, value);
+        mrg_vm_open(vm, value);
     return TRUE;
 }
 
@@ -399,14 +413,14 @@ run(MrgVm *vm, RunEnd *end)
             mrg_buffer_append(vm->out, program->pool + i->c, mrg_literal_length(i));
             break;
         case MRG_OP_PRINT:
-            print(vm, --vm->top, i->a);
+            mrg_vm_print(vm, --vm->top, i->a);
             break;
         case MRG_OP_PRINT_SLOT:
-            print(vm, &slots[i->c], i->a);
+            mrg_vm_print(vm, &slots[i->c], i->a);
             break;
         case MRG_OP_PRINT_MEMBER: {
             MrgValue value = mrg_vm_member(vm, &vm->frame->context, i->c);
-            print(vm, &value, i->a);
+            mrg_vm_print(vm, &value, i->a);
             break;
         }
         case MRG_OP_LOAD_SLOT:
@@ -441,6 +455,9 @@ run(MrgVm *vm, RunEnd *end)
             continue;
         case MRG_OP_LOAD_KEY:
             push(vm, key_of(vm, mrg_vm_frame_outward(vm, i->b)));
+            continue;
+        case MRG_OP_LOAD_PARAM:
+            push(vm, load_param(vm, i));
             continue;
         case MRG_OP_LOAD_CONSTANT:
             push(vm, program->constants[i->c]);
@@ -512,8 +529,19 @@ run(MrgVm *vm, RunEnd *end)
             if (next_item(vm))
                 i = code + i->c - 1;
             continue;
+        case MRG_OP_ENTER_HELPER:
+        case MRG_OP_TURN: {
+            const MrgInstruction *to =
+                i->op == MRG_OP_TURN ? mrg_vm_turn(vm) : mrg_vm_enter_helper(vm, i);
+            if (G_UNLIKELY(!to)) {
+                *end = RUN_REFUSED;
+                return vm->refused;
+            }
+            i = to - 1;
+            break;
+        }
         case MRG_OP_ENTER_SCOPE:
-            open_same(vm);
+            mrg_vm_open_same(vm);
             continue;
         case MRG_OP_DEFINE:
             mrg_vm_define(vm, i);

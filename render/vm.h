@@ -46,6 +46,15 @@ struct MrgOverlay {
     guint32 n;
 };
 
+/* A block that a helper runs the bodies of. */
+typedef struct MrgBlockRun {
+    const MrgInstruction *at; /* ENTER_HELPER */
+    const MrgValue *args;
+    guint turn;
+    const MrgValue *params; /* of this turn: as |a b| */
+    guint n_params;
+} MrgBlockRun;
+
 /* What a call of a partial brings; immutable, since frames share it. */
 struct MrgScope {
     const MrgScope *text; /* the scope that the text in hand was called with */
@@ -65,6 +74,7 @@ typedef struct MrgFrame {
     const MrgValue *values;    /* @values, an object, or NULL */
     const MrgValue *items;     /* of a loop over a list */
     const MrgMember *members;  /* of a loop over an object */
+    MrgBlockRun *run;          /* of a helper's block */
     guint32 at, n;
     guint16 up, outer, data; /* each may be MRG_NO_FRAME */
     gboolean is_root;
@@ -83,15 +93,26 @@ typedef struct MrgVm {
     MrgValue root;
     gboolean has_root;
     gint64 steps;
-    guint16 *hints;      /* for each name: where it was found in an object last */
-    const char *failure; /* of a helper, or of the machine */
-    MrgRenderError code; /* of the latter */
+    guint16 *hints;                /* for each name: where it was found in an object last */
+    const MrgInstruction *refused; /* where a helper's block did */
+    const char *failure;           /* of a helper, or of the machine */
+    MrgRenderError code;           /* of the latter */
 } MrgVm;
 
 /* ---- vm.c ---- */
 
 const MrgValue *mrg_vm_root(MrgVm *vm);
 MrgValue mrg_vm_member(MrgVm *vm, const MrgValue *value, guint32 name);
+
+MrgHelperCall mrg_vm_call(MrgVm *vm);
+void mrg_vm_print(MrgVm *vm, const MrgValue *value, gboolean is_raw);
+
+/* Opens a frame: on the context that there is, or on another one. */
+void mrg_vm_open_same(MrgVm *vm);
+void mrg_vm_open(MrgVm *vm, const MrgValue *context);
+
+/* The @value of that name, so many levels up; MISSING if there is none. */
+MrgValue mrg_vm_data(const MrgVm *vm, const char *name, gsize length, guint up);
 
 /* Whether two values are one and the same list or object, as === has it. */
 gboolean mrg_vm_is_same(const MrgValue *a, const MrgValue *b);
@@ -121,6 +142,13 @@ const MrgInstruction *mrg_vm_partial(MrgVm *vm, const MrgInstruction *at);
 
 /* The call, behind which the run goes on. */
 const MrgInstruction *mrg_vm_return(MrgVm *vm);
+
+/* ---- vm-block.c ---- */
+
+/* Both give where the run goes on, or NULL when the helper refused; the second is for the
+ * end of a body. */
+const MrgInstruction *mrg_vm_enter_helper(MrgVm *vm, const MrgInstruction *at);
+const MrgInstruction *mrg_vm_turn(MrgVm *vm);
 
 /* Always FALSE. */
 gboolean mrg_vm_fail(MrgVm *vm, MrgRenderError code, const char *format, ...)
