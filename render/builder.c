@@ -628,6 +628,12 @@ mrg_builder_end_body(MrgBuilder *builder, MrgJump jump)
 }
 
 void
+mrg_builder_line(MrgBuilder *builder, gboolean is_first)
+{
+    emit(builder, (MrgInstruction){.op = MRG_OP_LINE, .a = !!is_first});
+}
+
+void
 mrg_builder_define(MrgBuilder *builder, MrgSlice name)
 {
     emit(builder, (MrgInstruction){.op = MRG_OP_DEFINE, .c = intern_name(builder, name)});

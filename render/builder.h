@@ -102,6 +102,9 @@ guint mrg_builder_begin_body(MrgBuilder *builder, MrgJump *jump);
 void mrg_builder_end_body(MrgBuilder *builder, MrgJump jump);
 
 /* In the innermost scope the name means the body that begins right behind. */
+/* Where a line of a mustache partial begins: its first one, or another. */
+void mrg_builder_line(MrgBuilder *builder, gboolean is_first);
+
 void mrg_builder_define(MrgBuilder *builder, MrgSlice name);
 
 /* The named values have been loaded last, in front of them the name of a dynamic call, in

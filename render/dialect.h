@@ -25,6 +25,7 @@ typedef struct MrgCompilation {
 } MrgCompilation;
 
 gboolean mrg_dialect_handlebars(const MrgCompilation *compilation);
+gboolean mrg_dialect_mustache(const MrgCompilation *compilation);
 gboolean mrg_dialect_tokens(const MrgCompilation *compilation);
 
 /* NULL when the source has failed. */

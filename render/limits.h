@@ -26,6 +26,7 @@
 #define MRG_LIMIT_FALLBACK_BYTES 256  /* {Name|fallback} */
 #define MRG_LIMIT_FIELDS 4096         /* of one program */
 #define MRG_LIMIT_STACK 256           /* values in hand at once */
+#define MRG_LIMIT_DELIMITER_BYTES 16  /* {{=<% %>=}} */
 #define MRG_LIMIT_PARTIALS 4096       /* compiled into one program, variants counted */
 #define MRG_LIMIT_PARTIAL_DEPTH 128   /* partials inside partials, at run time */
 #define MRG_LIMIT_PARTIAL_CALLS 65535 /* of one program */

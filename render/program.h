@@ -88,6 +88,13 @@ typedef struct MrgChoice {
     guint32 section;
 } MrgChoice;
 
+/* Whether a call stands where a line begins. */
+typedef enum {
+    MRG_LINE_NO,
+    MRG_LINE_YES,
+    MRG_LINE_AS_CALLER /* if the partial that it stands in does */
+} MrgLineStart;
+
 typedef struct MrgPartialCall {
     guint32 name;    /* MRG_NONE: it is on the stack */
     guint32 section; /* MRG_NONE: an inline partial, the block, or an error */
@@ -102,6 +109,7 @@ typedef struct MrgPartialCall {
     guint32 indent_length;
     gboolean is_block;     /* {{> @partial-block}} */
     gboolean is_mustache;  /* indents what it prints itself; may be missing */
+    MrgLineStart line;     /* of the same */
     gboolean sees_callers; /* contexts around the call: compat, mustache */
 } MrgPartialCall;
 

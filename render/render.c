@@ -23,6 +23,7 @@ static const struct {
 } dialects[] = {
     {"handlebars", MRG_DIALECT_HANDLEBARS, mrg_dialect_handlebars},
     {"tokens", MRG_DIALECT_TOKENS, mrg_dialect_tokens},
+    {"mustache", MRG_DIALECT_MUSTACHE, mrg_dialect_mustache},
 };
 
 gboolean

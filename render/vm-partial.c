@@ -126,8 +126,8 @@ find_definition(MrgVm *vm, const MrgPartialCall *call, MrgSlice name)
     return at;
 }
 
-static guint32
-find_choice(const MrgPartialCall *call, MrgSlice name)
+guint32
+mrg_vm_choice(const MrgPartialCall *call, MrgSlice name)
 {
     guint32 low = 0, high = call->n_choices;
     while (low < high) {
@@ -244,8 +244,8 @@ block_of(MrgVm *vm, const MrgPartialCall *call)
     return block;
 }
 
-static void
-grow(MrgVm *vm)
+void
+mrg_vm_grow(MrgVm *vm)
 {
     gsize used = (gsize) (vm->frame - vm->frames) + 1;
     if (used + vm->program->max_frames <= vm->n_frames)
@@ -258,10 +258,8 @@ grow(MrgVm *vm)
 }
 
 static const MrgInstruction *
-not_found(MrgVm *vm, const MrgPartialCall *call, const MrgInstruction *at)
+not_found(MrgVm *vm, const MrgPartialCall *call)
 {
-    if (call->is_mustache)
-        return at + 1;
     if (call->is_block)
         mrg_vm_fail(vm, MRG_RENDER_ERROR_VALUE, "there is no @partial-block here");
     else if (call->name == MRG_NONE)
@@ -283,7 +281,7 @@ choose(MrgVm *vm, const MrgPartialCall *call, MrgSlice name, MrgFrame *frame,
     const MrgVmBlock *block = block_of(vm, call);
     const MrgDefinition *definition =
         call->is_block ? NULL : find_definition(vm, call, name);
-    guint32 section = call->name == MRG_NONE ? find_choice(call, name) : call->section;
+    guint32 section = call->name == MRG_NONE ? mrg_vm_choice(call, name) : call->section;
     scope->definitions = vm->frame->scope->definitions;
     scope->block = vm->frame->scope->block;
     if (block) {
@@ -308,14 +306,24 @@ choose(MrgVm *vm, const MrgPartialCall *call, MrgSlice name, MrgFrame *frame,
     return called->body;
 }
 
+gboolean
+mrg_vm_is_too_deep(MrgVm *vm, const MrgScope *scope)
+{
+    return scope->depth >= MRG_LIMIT_PARTIAL_DEPTH &&
+           !mrg_vm_fail(vm, MRG_RENDER_ERROR_LIMIT, "partials are nested deeper than %d",
+                        MRG_LIMIT_PARTIAL_DEPTH);
+}
+
 const MrgInstruction *
 mrg_vm_partial(MrgVm *vm, const MrgInstruction *at)
 {
     const MrgPartialCall *call = &vm->program->calls[at->c];
+    mrg_vm_grow(vm);
+    vm->steps -= STEPS_PER_CALL;
+    if (call->is_mustache)
+        return mrg_vm_mustache(vm, at);
     MrgScope *scope = mrg_arena_alloc0(vm->input->arena, sizeof *scope);
     MrgSlice name = {"", 0};
-    grow(vm);
-    vm->steps -= STEPS_PER_CALL;
     const MrgValue *values = vm->top -= call->n_named;
     if (call->name == MRG_NONE && (--vm->top)->type == MRG_VALUE_STRING)
         name = (MrgSlice){vm->top->text, vm->top->length};
@@ -323,14 +331,11 @@ mrg_vm_partial(MrgVm *vm, const MrgInstruction *at)
     MrgFrame frame = context_of(vm, call, vm->top);
     lay_over(vm, &frame, call, values);
     scope->depth = vm->frame->scope->depth + 1;
-    if (scope->depth >= MRG_LIMIT_PARTIAL_DEPTH) {
-        mrg_vm_fail(vm, MRG_RENDER_ERROR_LIMIT, "partials are nested deeper than %d",
-                    MRG_LIMIT_PARTIAL_DEPTH);
+    if (mrg_vm_is_too_deep(vm, scope))
         return NULL;
-    }
     guint32 start = choose(vm, call, name, &frame, scope);
     if (start == MRG_NONE)
-        return not_found(vm, call, at);
+        return not_found(vm, call);
     scope->call = call;
     scope->back = at;
     scope->start = vm->out->length;

@@ -357,6 +357,18 @@ open_section(MrgVm *vm, const MrgInstruction *i, const MrgValue *value)
     return TRUE;
 }
 
+/* A list gives its items, everything else that is true is a context. */
+static gboolean
+open_mustache(MrgVm *vm, const MrgValue *value)
+{
+    if (!mrg_value_is_true(value))
+        return FALSE;
+    if (value->type == MRG_VALUE_LIST)
+        return open_loop(vm, value);
+    mrg_vm_open(vm, value);
+    return TRUE;
+}
+
 /* TRUE when there is one more item; else the frame is closed. */
 static gboolean
 next_item(MrgVm *vm)
@@ -521,6 +533,10 @@ run(MrgVm *vm, RunEnd *end)
             if (!open_with(vm, i, --vm->top))
                 i = code + i->c - 1;
             continue;
+        case MRG_OP_ENTER_MUSTACHE:
+            if (!open_mustache(vm, --vm->top))
+                i = code + i->c - 1;
+            continue;
         case MRG_OP_ENTER_SECTION:
             if (!open_section(vm, i, --vm->top))
                 i = code + i->c - 1;
@@ -554,6 +570,12 @@ run(MrgVm *vm, RunEnd *end)
             }
             i = to - 1;
             continue;
+        }
+        case MRG_OP_LINE: {
+            const MrgScope *scope = vm->frame->scope;
+            if (!i->a || scope->begins_line)
+                mrg_buffer_append(vm->out, scope->prefix.text, scope->prefix.length);
+            break;
         }
         case MRG_OP_RETURN:
             i = mrg_vm_return(vm);

@@ -64,7 +64,8 @@ struct MrgScope {
     const MrgInstruction *back; /* the call */
     gsize start;                /* of what it prints, in out */
     guint32 depth;
-    MrgSlice prefix; /* mustache: at the start of each line */
+    MrgSlice prefix;      /* mustache: at the start of each line */
+    gboolean begins_line; /* the same: of its first line, too */
 };
 
 typedef struct MrgFrame {
@@ -137,11 +138,25 @@ MrgValue mrg_vm_overlaid_root(MrgVm *vm, const MrgFrame *frame);
 
 void mrg_vm_define(MrgVm *vm, const MrgInstruction *at);
 
+/* Fails, if so. */
+gboolean mrg_vm_is_too_deep(MrgVm *vm, const MrgScope *scope);
+
+/* Moves the frames where there is not room for those of one section more. */
+void mrg_vm_grow(MrgVm *vm);
+
+/* The partial of the name that an expression gave; MRG_NONE for none. */
+guint32 mrg_vm_choice(const MrgPartialCall *call, MrgSlice name);
+
 /* Where the run goes on; NULL when it failed. */
 const MrgInstruction *mrg_vm_partial(MrgVm *vm, const MrgInstruction *at);
 
 /* The call, behind which the run goes on. */
 const MrgInstruction *mrg_vm_return(MrgVm *vm);
+
+/* ---- vm-mustache.c ---- */
+
+/* The same for a partial, parent or block of that dialect. */
+const MrgInstruction *mrg_vm_mustache(MrgVm *vm, const MrgInstruction *at);
 
 /* ---- vm-block.c ---- */
 
