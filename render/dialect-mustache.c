@@ -448,6 +448,7 @@ mrg_dialect_mustache(const MrgCompilation *compilation)
         .builder = compilation->builder,
         .source = source,
         .is_called = compilation->is_partial,
+        .dedent = {"", 0},
         .token = mrg_mustache_scan(source, compilation->arena),
         .singles = {.declared = compilation->declared,
                     .is_html = source->template->escape == MRG_ESCAPE_HTML}};

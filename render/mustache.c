@@ -28,8 +28,11 @@ fail(Scanner *scanner, gsize offset, const char *message)
 static void
 add(Scanner *scanner, MrgMustacheType type, gsize offset, MrgSlice slice)
 {
-    MrgMustacheToken token = {
-        .type = type, .offset = offset, .slice = slice, .line = scanner->line};
+    MrgMustacheToken token = {.type = type,
+                              .offset = offset,
+                              .slice = slice,
+                              .line = scanner->line,
+                              .indent = {"", 0}};
     g_array_append_val(scanner->tokens, token);
 }
 

@@ -48,8 +48,7 @@ join(MrgVm *vm, MrgSlice prefix, const MrgPartialCall *call)
     if (!call->indent_length)
         return prefix;
     char *text = mrg_arena_alloc(vm->input->arena, prefix.length + call->indent_length);
-    if (prefix.length)
-        memcpy(text, prefix.text, prefix.length);
+    memcpy(text, prefix.text, prefix.length);
     memcpy(text + prefix.length, call->indent, call->indent_length);
     return (MrgSlice){text, prefix.length + call->indent_length};
 }
@@ -68,6 +67,7 @@ mrg_vm_mustache(MrgVm *vm, const MrgInstruction *at)
     scope->call = call;
     scope->back = at;
     scope->depth = caller->depth + 1;
+    scope->prefix = (MrgSlice){"", 0};
     if (call->is_block || call->line != MRG_LINE_NO)
         scope->prefix = join(vm, caller->prefix, call);
     scope->begins_line = call->line == MRG_LINE_YES ||

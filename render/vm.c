@@ -629,7 +629,7 @@ mrg_program_run(const MrgProgram *program, gsize template_index,
                 .out = out,
                 .steps = MRG_LIMIT_STEPS};
     gboolean has_calls = program->n_calls > 0;
-    static const MrgScope outside = {0};
+    static const MrgScope outside = {.prefix = {"", 0}};
     vm.top = mrg_arena_alloc(input->arena, sizeof *vm.top * program->max_stack);
     vm.hints = mrg_arena_array(input->arena, guint16, program->n_names);
     vm.n_frames = has_calls ? program->max_frames * 2 : section->max_frames;

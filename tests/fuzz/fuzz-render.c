@@ -2,9 +2,9 @@
 /*
  * fuzz-render: any template, over any data.
  *
- * Byte 0: dialect (bit 0), escape (bits 1 and 2), whether the whole object is
- * given (bit 3).  Byte 1: how many bytes at the end make the data.  The rest is
- * the template.
+ * Byte 0: dialect (bits 0 and 4), escape (bits 1 and 2), whether the whole object
+ * is given (bit 3), compile options (bits 5 to 7).  Byte 1: how many bytes at the
+ * end make the data.  The rest is the template, which is the partial "p" as well.
  */
 #include "config.h"
 
@@ -134,10 +134,53 @@ run(const MrgProgram *program, Bytes *bytes, gboolean has_root, const MrgTemplat
         g_assert_cmpmem(first.data, first.length, template->text, template->length);
 }
 
+/* The template itself, so that it may go round in circles, and what tries the rest. */
+static const char *
+find_partial(gpointer context, const char *name, gsize *length)
+{
+    const MrgTemplate *template = context;
+    const char *text = NULL;
+    if (strcmp(name, "p") == 0) {
+        *length = template->length;
+        return template->text;
+    }
+    if (strcmp(name, "a") == 0)
+        text = "<{{a}} {{{x}}} {{../b}}>";
+    else if (strcmp(name, "b") == 0)
+        text = "[{{> @partial-block}}{{#each .}}{{> a}}{{/each}}]";
+    *length = text ? strlen(text) : 0;
+    return text;
+}
+
+static guint
+options_of(uint8_t byte)
+{
+    static const guint options[] = {
+        0,
+        MRG_OPTION_COMPAT,
+        MRG_OPTION_STRICT,
+        MRG_OPTION_ASSUME_OBJECTS,
+        MRG_OPTION_IGNORE_STANDALONE | MRG_OPTION_PREVENT_INDENT,
+        MRG_OPTION_EXPLICIT_PARTIAL_CONTEXT,
+        MRG_OPTION_NO_ESCAPE,
+        MRG_OPTION_COMPAT | MRG_OPTION_STRICT,
+    };
+    return options[byte >> 5];
+}
+
+static MrgDialect
+dialect_of(uint8_t byte)
+{
+    if (byte & 1)
+        return MRG_DIALECT_TOKENS;
+    return byte >> 4 & 1 ? MRG_DIALECT_MUSTACHE : MRG_DIALECT_HANDLEBARS;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const declared[] = {"a", "first_name", "Name", NULL};
+    static const char *const partials[] = {"p", "a", "b", NULL};
     if (size < 2)
         return 0;
     gsize n_data = MIN(data[1], size - 2);
@@ -145,14 +188,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     MrgTemplate template = {.name = "t",
                             .text = text ? text : "",
                             .length = size - 2 - n_data,
-                            .dialect = (MrgDialect) (data[0] & 1),
+                            .dialect = dialect_of(data[0]),
                             .escape = (MrgEscape) ((data[0] >> 1 & 3) % 3)};
-    const MrgCompileOptions options = {.declared = declared};
+    const MrgPartialSource source = {find_partial, &template, partials};
+    const MrgCompileOptions options = {
+        .declared = declared, .partials = &source, .options = options_of(data[0])};
     g_autoptr(GError) error = NULL;
     g_autoptr(MrgProgram) program = mrg_program_compile(&template, 1, &options, &error);
     g_assert_true(!program == !!error);
     if (!program) {
-        g_assert_true(g_str_has_prefix(error->message, "t:"));
+        g_assert_true(g_str_has_prefix(error->message, "t:") ||
+                      g_str_has_prefix(error->message, "partial "));
         return 0;
     }
     g_autofree char *listing = mrg_program_disassemble(program);

@@ -486,19 +486,11 @@ adjective_thing_exclaim(MrgHelperCall *call)
                 mrg_value_is_true(&mark) ? text_of(call, &mark) : "", NULL);
 }
 
-static MrgValue
-adjective_noun_mark(MrgHelperCall *call)
+static const char *
+mark(const MrgHelperCall *call)
 {
-    MrgValue mark = this_member(call, "exclaim");
-    return join(call, adjective(call), " ", arg_text(call, 0),
-                mrg_value_is_true(&mark) ? "!" : "", NULL);
-}
-
-static MrgValue
-adjective_world_mark(MrgHelperCall *call)
-{
-    MrgValue mark = this_member(call, "exclaim");
-    return join(call, adjective(call), " world", mrg_value_is_true(&mark) ? "!" : "", NULL);
+    MrgValue exclaim = this_member(call, "exclaim");
+    return mrg_value_is_true(&exclaim) ? "!" : "";
 }
 
 static MrgValue
@@ -525,22 +517,33 @@ CONSTANT(missing_text, "missing")
 CONSTANT(lol, "LOL")
 CONSTANT(ran_helper, "ran: helper")
 
+/* One that puts texts together. */
+#define JOINING(name, ...)                    \
+    static MrgValue name(MrgHelperCall *call) \
+    {                                         \
+        return join(call, __VA_ARGS__, NULL); \
+    }
+JOINING(dash, arg_text(call, 0), "-", arg_text(call, 1))
+JOINING(concat, arg_text(call, 0), arg_text(call, 1))
+JOINING(twice, arg_text(call, 0), arg_text(call, 0))
+JOINING(hello, "Hello ", arg_text(call, 0))
+JOINING(hello_noun, "Hello ", text_of(call, named(call, "noun")))
+JOINING(val_is, "val is ", arg_text(call, 0))
+JOINING(val_is_three, "val is ", arg_text(call, 0), ", ", arg_text(call, 1), " and ",
+        arg_text(call, 2))
+JOINING(val_is_fun, "val is ", text_of(call, named(call, "fun")))
+JOINING(bar_value, "bar ", arg_text(call, 0))
+JOINING(goodbye_two, "Goodbye ", arg_text(call, 0), " ", arg_text(call, 1))
+JOINING(adjective_noun_mark, adjective(call), " ", arg_text(call, 0), mark(call))
+JOINING(adjective_world_mark, adjective(call), " world", mark(call))
+JOINING(as_text, arg_text(call, 0))
+JOINING(block_missing, "missing: ", arg_text(call, call->n_args - 1))
+JOINING(helper_missing, "helper missing: ", arg_text(call, call->n_args - 1))
+
 static MrgValue
 undefined(MrgHelperCall *call G_GNUC_UNUSED)
 {
     return nothing();
-}
-
-static MrgValue
-block_missing(MrgHelperCall *call)
-{
-    return join(call, "missing: ", arg_text(call, call->n_args - 1), NULL);
-}
-
-static MrgValue
-helper_missing(MrgHelperCall *call)
-{
-    return join(call, "helper missing: ", arg_text(call, call->n_args - 1), NULL);
 }
 
 static MrgValue
@@ -561,24 +564,6 @@ are_identical(MrgHelperCall *call)
 }
 
 static MrgValue
-dash(MrgHelperCall *call)
-{
-    return join(call, arg_text(call, 0), "-", arg_text(call, 1), NULL);
-}
-
-static MrgValue
-concat(MrgHelperCall *call)
-{
-    return join(call, arg_text(call, 0), arg_text(call, 1), NULL);
-}
-
-static MrgValue
-twice(MrgHelperCall *call)
-{
-    return join(call, arg_text(call, 0), arg_text(call, 0), NULL);
-}
-
-static MrgValue
 cruel(MrgHelperCall *call)
 {
     MrgValue text = upper(call, *arg(call, 0));
@@ -589,18 +574,6 @@ static MrgValue
 goodbye_upper(MrgHelperCall *call)
 {
     return upper(call, this_member(call, "goodbye"));
-}
-
-static MrgValue
-hello(MrgHelperCall *call)
-{
-    return join(call, "Hello ", arg_text(call, 0), NULL);
-}
-
-static MrgValue
-hello_noun(MrgHelperCall *call)
-{
-    return join(call, "Hello ", text_of(call, named(call, "noun")), NULL);
 }
 
 static const char *
@@ -633,37 +606,6 @@ hello_types(MrgHelperCall *call)
 }
 
 static MrgValue
-val_is(MrgHelperCall *call)
-{
-    return join(call, "val is ", arg_text(call, 0), NULL);
-}
-
-static MrgValue
-val_is_three(MrgHelperCall *call)
-{
-    return join(call, "val is ", arg_text(call, 0), ", ", arg_text(call, 1), " and ",
-                arg_text(call, 2), NULL);
-}
-
-static MrgValue
-val_is_fun(MrgHelperCall *call)
-{
-    return join(call, "val is ", text_of(call, named(call, "fun")), NULL);
-}
-
-static MrgValue
-bar_value(MrgHelperCall *call)
-{
-    return join(call, "bar ", arg_text(call, 0), NULL);
-}
-
-static MrgValue
-goodbye_two(MrgHelperCall *call)
-{
-    return join(call, "Goodbye ", arg_text(call, 0), " ", arg_text(call, 1), NULL);
-}
-
-static MrgValue
 goodbye_hash(MrgHelperCall *call)
 {
     return join(call, "GOODBYE ", text_of(call, named(call, "cruel")), " ",
@@ -692,12 +634,6 @@ static MrgValue
 test_property(MrgHelperCall *call)
 {
     return this_member(call, "testProperty");
-}
-
-static MrgValue
-as_text(MrgHelperCall *call)
-{
-    return join(call, arg_text(call, 0), NULL);
 }
 
 static MrgValue
