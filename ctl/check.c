@@ -111,7 +111,7 @@ mrg_verb_check(MrgTool *tool, int argc, char **argv)
     g_autofree char *dialect = NULL, *schema = NULL;
     const GOptionEntry entries[] = {
         {"dialect", 0, 0, G_OPTION_ARG_STRING, &dialect,
-         "handlebars (default) or tokens; a message says it itself", "NAME"},
+         "handlebars (default), mustache or tokens; a message says it itself", "NAME"},
         {"schema", 0, 0, G_OPTION_ARG_FILENAME, &schema, "declared fields", "FILE"},
         {0}};
     int code = mrg_verb_parse(tool, &argc, &argv, entries, -1);

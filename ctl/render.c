@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "ctl/verb.h"
+#include "milter/blocks.h"
 #include "milter/clock.h"
 #include "milter/json.h"
 
@@ -9,8 +10,9 @@
 #define OUTPUT_BYTES_MAX (64 * 1024 * 1024)
 
 typedef struct Request {
-    char *dialect, *data, *escape, *schema;
-    gboolean is_disassembly;
+    char *dialect, *data, *escape, *schema, *partials;
+    char **options;
+    gboolean is_strict, is_disassembly;
 } Request;
 
 static gboolean
@@ -24,6 +26,34 @@ parse_escape(const char *name, MrgEscape *escape)
         }
     }
     return FALSE;
+}
+
+static int
+parse_options(const Request *request, guint *options)
+{
+    if (request->is_strict)
+        *options |= MRG_OPTION_STRICT;
+    for (char **name = request->options; name && *name; name++) {
+        MrgOption option;
+        if (!mrg_option_parse(*name, &option))
+            return mrg_verb_usage("there is no option '%s': it is one of %s", *name,
+                                  mrg_option_names());
+        *options |= option;
+    }
+    return EX_OK;
+}
+
+static int
+read_partials(const char *folder, MrgBlocks **blocks)
+{
+    g_autoptr(GError) error = NULL;
+    if (folder && !g_file_test(folder, G_FILE_TEST_IS_DIR)) {
+        g_printerr("merganser: %s: is no folder; --partials takes one of NAME.hbs files\n",
+                   folder);
+        return EX_NOINPUT;
+    }
+    *blocks = mrg_blocks_read(folder ? folder : "", &error);
+    return *blocks ? EX_OK : mrg_verb_fail(error);
 }
 
 static gboolean
@@ -76,26 +106,50 @@ print_rendered(const MrgTool *tool, const MrgProgram *program, const MrgValue *d
 }
 
 static int
+parse_request(const Request *request, MrgTemplate *template, guint *options)
+{
+    if (!mrg_dialect_parse(request->dialect ? request->dialect : "handlebars",
+                           &template->dialect))
+        return mrg_verb_usage("there is no dialect '%s': it is one of %s", request->dialect,
+                              mrg_dialect_names());
+    if (!parse_escape(request->escape ? request->escape : "html", &template->escape))
+        return mrg_verb_usage("--escape takes html, text or header");
+    return parse_options(request, options);
+}
+
+static MrgProgram *
+compile(const Request *request, MrgTemplate *template, const MrgBlocks *blocks, guint flags,
+        MrgArena *arena, GError **error)
+{
+    g_autofree char *text = NULL;
+    const char *path = request->schema ? request->schema : "";
+    const MrgSchema *schema = mrg_schema_load(path, arena, error);
+    if (!schema ||
+        !mrg_read_file(template->name, TEMPLATE_BYTES_MAX, &text, &template->length, error))
+        return NULL;
+    template->text = text;
+    const MrgCompileOptions options = {.declared = schema->names,
+                                       .partials = mrg_blocks_partials(blocks),
+                                       .options = flags};
+    return mrg_program_compile(template, 1, &options, error);
+}
+
+static int
 run(const MrgTool *tool, const Request *request, const char *path)
 {
     g_autoptr(MrgArena) arena = mrg_arena_new();
+    g_autoptr(MrgBlocks) blocks = NULL;
     g_autoptr(GError) error = NULL;
-    g_autofree char *text = NULL;
     MrgTemplate template = {.name = path};
     MrgValue data;
-    if (!mrg_dialect_parse(request->dialect ? request->dialect : "handlebars",
-                           &template.dialect))
-        return mrg_verb_usage("there is no dialect '%s'", request->dialect);
-    if (!parse_escape(request->escape ? request->escape : "html", &template.escape))
-        return mrg_verb_usage("--escape takes html, text or header");
-    const MrgSchema *schema =
-        mrg_schema_load(request->schema ? request->schema : "", arena, &error);
-    if (!schema ||
-        !mrg_read_file(path, TEMPLATE_BYTES_MAX, &text, &template.length, &error))
-        return mrg_verb_fail(error);
-    template.text = text;
-    const MrgCompileOptions options = {.declared = schema->names};
-    g_autoptr(MrgProgram) program = mrg_program_compile(&template, 1, &options, &error);
+    guint options = 0;
+    int code = parse_request(request, &template, &options);
+    if (!code)
+        code = read_partials(request->partials, &blocks);
+    if (code)
+        return code;
+    g_autoptr(MrgProgram) program =
+        compile(request, &template, blocks, options, arena, &error);
     if (!program || !read_data(request->data, &data, arena, &error))
         return mrg_verb_fail(error);
     if (request->is_disassembly) {
@@ -112,13 +166,19 @@ mrg_verb_render(MrgTool *tool, int argc, char **argv)
     Request request = {0};
     const GOptionEntry entries[] = {
         {"dialect", 0, 0, G_OPTION_ARG_STRING, &request.dialect,
-         "handlebars (default) or tokens", "NAME"},
+         "handlebars (default), mustache or tokens", "NAME"},
         {"data", 'd', 0, G_OPTION_ARG_FILENAME, &request.data,
          "JSON object with the values; - reads it from stdin", "FILE"},
         {"escape", 0, 0, G_OPTION_ARG_STRING, &request.escape,
          "html (default), text or header", "KIND"},
         {"schema", 0, 0, G_OPTION_ARG_FILENAME, &request.schema,
          "declared fields, for tokens such as {FirstName}", "FILE"},
+        {"partials", 0, 0, G_OPTION_ARG_FILENAME, &request.partials,
+         "folder of partials: NAME.hbs is {{> NAME}}", "DIR"},
+        {"strict", 0, 0, G_OPTION_ARG_NONE, &request.is_strict,
+         "a name that has no value is an error", NULL},
+        {"option", 0, 0, G_OPTION_ARG_STRING_ARRAY, &request.options,
+         "compile option of handlebars.js, such as compat; may be repeated", "NAME"},
         {"disassemble", 0, 0, G_OPTION_ARG_NONE, &request.is_disassembly,
          "print the compiled program instead", NULL},
         {0}};
@@ -129,5 +189,7 @@ mrg_verb_render(MrgTool *tool, int argc, char **argv)
     g_free(request.data);
     g_free(request.escape);
     g_free(request.schema);
+    g_free(request.partials);
+    g_strfreev(request.options);
     return code;
 }

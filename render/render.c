@@ -38,6 +38,12 @@ mrg_dialect_parse(const char *name, MrgDialect *dialect)
     return FALSE;
 }
 
+const char *
+mrg_dialect_names(void)
+{
+    return "handlebars, mustache, tokens";
+}
+
 static Compile
 compile_of(MrgDialect dialect)
 {
@@ -71,6 +77,13 @@ mrg_option_parse(const char *name, MrgOption *option)
         return TRUE;
     }
     return FALSE;
+}
+
+const char *
+mrg_option_names(void)
+{
+    return "strict, assumeObjects, compat, knownHelpersOnly, ignoreStandalone, "
+           "preventIndent, explicitPartialContext, noEscape";
 }
 
 /* What all templates of one program share. */

@@ -46,6 +46,9 @@ typedef enum {
 /* FALSE when there is no dialect of that name. */
 gboolean mrg_dialect_parse(const char *name, MrgDialect *dialect);
 
+/* "handlebars, ...", for messages. */
+const char *mrg_dialect_names(void);
+
 /* Where the text goes decides how values are escaped. */
 typedef enum {
     MRG_ESCAPE_HTML,  /* & < > " ' ` = become entities, as in handlebars.js */
@@ -92,6 +95,9 @@ typedef enum {
 
 /* FALSE when there is no option of that name. */
 gboolean mrg_option_parse(const char *name, MrgOption *option);
+
+/* "strict, compat, ...", for messages. */
+const char *mrg_option_names(void);
 
 typedef struct MrgCompileOptions {
     const char *const
