@@ -10,7 +10,7 @@
 #define OUTPUT_BYTES_MAX (64 * 1024 * 1024)
 
 typedef struct Request {
-    char *dialect, *data, *escape, *schema, *partials;
+    char *dialect, *data, *escape, *schema, *partials, *map;
     char **options;
     gboolean is_strict, is_disassembly;
 } Request;
@@ -54,6 +54,18 @@ read_partials(const char *folder, MrgBlocks **blocks)
     }
     *blocks = mrg_blocks_read(folder ? folder : "", &error);
     return *blocks ? EX_OK : mrg_verb_fail(error);
+}
+
+static MrgSlots *
+read_map(const char *path, GError **error)
+{
+    g_autofree char *text = NULL;
+    gsize length;
+    if (!path)
+        return mrg_slots_parse("", "", 0, error);
+    if (!mrg_read_file(path, TEMPLATE_BYTES_MAX, &text, &length, error))
+        return NULL;
+    return mrg_slots_parse(path, text, length, error);
 }
 
 static gboolean
@@ -128,7 +140,11 @@ compile(const Request *request, MrgTemplate *template, const MrgBlocks *blocks, 
         !mrg_read_file(template->name, TEMPLATE_BYTES_MAX, &text, &template->length, error))
         return NULL;
     template->text = text;
+    g_autoptr(MrgSlots) slots = read_map(request->map, error);
+    if (!slots)
+        return NULL;
     const MrgCompileOptions options = {.declared = schema->names,
+                                       .slots = slots,
                                        .partials = mrg_blocks_partials(blocks),
                                        .options = flags};
     return mrg_program_compile(template, 1, &options, error);
@@ -175,6 +191,8 @@ mrg_verb_render(MrgTool *tool, int argc, char **argv)
          "declared fields, for tokens such as {FirstName}", "FILE"},
         {"partials", 0, 0, G_OPTION_ARG_FILENAME, &request.partials,
          "folder of partials: NAME.hbs is {{> NAME}}", "DIR"},
+        {"map", 0, 0, G_OPTION_ARG_FILENAME, &request.map,
+         "block map, which {{block_for \"slot\"}} goes by", "FILE"},
         {"strict", 0, 0, G_OPTION_ARG_NONE, &request.is_strict,
          "a name that has no value is an error", NULL},
         {"option", 0, 0, G_OPTION_ARG_STRING_ARRAY, &request.options,
@@ -190,6 +208,7 @@ mrg_verb_render(MrgTool *tool, int argc, char **argv)
     g_free(request.escape);
     g_free(request.schema);
     g_free(request.partials);
+    g_free(request.map);
     g_strfreev(request.options);
     return code;
 }

@@ -455,6 +455,19 @@ mrg_builder_load_constant(MrgBuilder *builder, const MrgValue *value)
 }
 
 void
+mrg_builder_forget(MrgBuilder *builder)
+{
+    pop(builder, 1);
+}
+
+void
+mrg_builder_remember(MrgBuilder *builder)
+{
+    builder->stack++;
+    builder->label = builder->code->len;
+}
+
+void
 mrg_builder_member(MrgBuilder *builder, MrgSlice name)
 {
     emit(builder, (MrgInstruction){.op = MRG_OP_MEMBER, .c = intern_name(builder, name)});

@@ -65,6 +65,10 @@ void mrg_builder_load_frame(MrgBuilder *builder, guint outward, gboolean may_be_
 void mrg_builder_load_param(MrgBuilder *builder, guint outward, guint index);
 void mrg_builder_load_key(MrgBuilder *builder, guint outward);
 void mrg_builder_load_constant(MrgBuilder *builder, const MrgValue *value);
+/* The value loaded last is there in one of several branches: forgotten at the end of each,
+ * remembered where they meet. */
+void mrg_builder_forget(MrgBuilder *builder);
+void mrg_builder_remember(MrgBuilder *builder);
 void mrg_builder_member(MrgBuilder *builder, MrgSlice name);
 void mrg_builder_include_zero(MrgBuilder *builder);
 void mrg_builder_require(MrgBuilder *builder, MrgSlice name);

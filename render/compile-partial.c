@@ -179,10 +179,31 @@ compile_block(MrgCompiler *compiler, const MrgNode *node, guint *start)
     return TRUE;
 }
 
+static gboolean
+is_slot(const MrgCompiler *compiler, const MrgExpr *head)
+{
+    return head->type == MRG_EXPR_CALL && mrg_call_is_slot(compiler, head->call);
+}
+
+gboolean
+mrg_compile_chosen(MrgCompiler *compiler, const MrgNode *node, MrgSlice block)
+{
+    gboolean is_partial = node->type == MRG_NODE_PARTIAL;
+    MrgExpr head = {.type = MRG_EXPR_PATH, .offset = node->offset, .original = block};
+    MrgCall call = {.head = &head};
+    if (is_partial) {
+        call = *node->call;
+        call.head = &head;
+    }
+    return compile_call(compiler, node, &call, MRG_NONE);
+}
+
 gboolean
 mrg_compile_partial(MrgCompiler *compiler, const MrgNode *node)
 {
     guint start = MRG_NONE;
+    if (node->type == MRG_NODE_PARTIAL && is_slot(compiler, node->call->head))
+        return mrg_compile_slot(compiler, node, node->call->head->call);
     if (node->type == MRG_NODE_PARTIAL)
         return compile_call(compiler, node, node->call, start);
     const MrgBody *body = node->block->program;

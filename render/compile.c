@@ -153,6 +153,8 @@ static gboolean
 call_helper(MrgCompiler *compiler, const MrgCall *call)
 {
     const MrgHelper *own = mrg_compile_find_own(compiler, call->head);
+    if (mrg_call_is_slot(compiler, call))
+        return mrg_compile_slot_value(compiler, call);
     if (!own && !is_built_in(call))
         own = mrg_compile_find_missing(compiler, "helperMissing");
     if (own)
@@ -436,6 +438,8 @@ static gboolean
 compile_print(MrgCompiler *compiler, const MrgNode *node)
 {
     mrg_builder_at(compiler->builder, node->offset);
+    if (has_arguments(node->call) && mrg_call_is_slot(compiler, node->call))
+        return mrg_compile_slot(compiler, node, node->call);
     if (!compile_call(compiler, node->call))
         return FALSE;
     mrg_builder_print(compiler->builder,
@@ -488,6 +492,19 @@ mrg_compile_body(MrgCompiler *compiler, const MrgBody *body)
         return FALSE;
     mrg_compile_leave_scope(compiler, scope);
     return TRUE;
+}
+
+gboolean
+mrg_tree_check_condition(const MrgCompilation *compilation, const MrgExpr *expr)
+{
+    MrgCompiler compiler = {.compilation = compilation,
+                            .builder = compilation->builder,
+                            .source = compilation->source};
+    mrg_builder_begin(compiler.builder, compiler.source);
+    if (!mrg_compile_argument(&compiler, expr))
+        return FALSE;
+    mrg_builder_print(compiler.builder, FALSE);
+    return mrg_builder_end(compiler.builder);
 }
 
 gboolean

@@ -80,6 +80,15 @@ void mrg_compile_pop(MrgCompiler *compiler);
 gboolean mrg_compile_body(MrgCompiler *compiler, const MrgBody *body);
 gboolean mrg_compile_nodes(MrgCompiler *compiler, const MrgBody *body);
 
+/* ---- the block map (compile-slot.c) ---- */
+
+gboolean mrg_call_is_slot(const MrgCompiler *compiler, const MrgCall *call);
+gboolean mrg_compile_slot_value(MrgCompiler *compiler, const MrgCall *call);
+
+/* Prints what is chosen, in place of the node's own name. */
+gboolean mrg_compile_slot(MrgCompiler *compiler, const MrgNode *node, const MrgCall *call);
+gboolean mrg_compile_chosen(MrgCompiler *compiler, const MrgNode *node, MrgSlice block);
+
 /* ---- helpers of the options (compile-own.c) ---- */
 
 /* NULL when there is none of that name. */

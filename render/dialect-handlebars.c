@@ -729,3 +729,63 @@ mrg_dialect_handlebars(const MrgCompilation *compilation)
     mrg_tree_strip(root, compilation->options->options & MRG_OPTION_IGNORE_STANDALONE);
     return mrg_tree_compile(compilation, root);
 }
+
+/* ---- conditions that stand alone ---- */
+
+/* The source is to end where the condition does. */
+static MrgExpr *
+parse_condition(MrgSource *source, MrgArena *arena, gsize start)
+{
+    Parser parser = {.source = source, .arena = arena};
+    mrg_lexer_init(&parser.lexer, source, arena);
+    parser.lexer.at = parser.lexer.tag = start;
+    parser.lexer.is_in_tag = parser.lexer.is_expression = TRUE;
+    MrgExpr *expr = advance(&parser) ? parse_argument(&parser) : NULL;
+    if (!expr || is_at(&parser, MRG_TOKEN_END))
+        return expr;
+    fail(&parser, parser.token.offset,
+         "the condition should end here; a helper stands in parentheses: (gt a 1)");
+    return NULL;
+}
+
+static void
+set_offset(MrgExpr *expr, gsize offset)
+{
+    expr->offset = offset;
+    if (expr->type != MRG_EXPR_CALL)
+        return;
+    expr->call->head->offset = offset;
+    for (guint i = 0; i < expr->call->n_args + expr->call->n_named; i++)
+        set_offset(expr->call->args[i], offset);
+}
+
+MrgExpr *
+mrg_handlebars_parse_condition(const MrgCompilation *compilation, MrgSlice text,
+                               gsize offset)
+{
+    MrgSource source = *compilation->source;
+    source.text = text.text;
+    source.length = text.length;
+    MrgExpr *expr = parse_condition(&source, compilation->arena, 0);
+    compilation->source->has_failed |= source.has_failed;
+    if (expr)
+        set_offset(expr, offset);
+    return expr;
+}
+
+/* The source ends early for this, but its lines stay what they are. */
+gboolean
+mrg_handlebars_check_condition(MrgSource *source, MrgSlice text, MrgArena *arena)
+{
+    gsize start = (gsize) (text.text - source->text);
+    g_autoptr(MrgBuilder) builder = mrg_builder_new(NULL, 0);
+    MrgSource part = *source;
+    part.length = start + text.length;
+    MrgExpr *expr = parse_condition(&part, arena, start);
+    static const MrgCompileOptions options = {0};
+    const MrgCompilation compilation = {
+        .builder = builder, .source = &part, .arena = arena, .options = &options};
+    gboolean is_good = expr && mrg_tree_check_condition(&compilation, expr);
+    source->has_failed |= part.has_failed;
+    return is_good;
+}

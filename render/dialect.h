@@ -31,7 +31,16 @@ gboolean mrg_dialect_tokens(const MrgCompilation *compilation);
 /* NULL when the source has failed. */
 MrgBody *mrg_handlebars_parse(const MrgCompilation *compilation);
 
+/* A condition as in {{#if ...}}, which stands outside of the source: its parts count as
+ * standing at offset.  NULL when the source has failed. */
+MrgExpr *mrg_handlebars_parse_condition(const MrgCompilation *compilation, MrgSlice text,
+                                        gsize offset);
+
+/* One that stands in the source; FALSE when it has failed. */
+gboolean mrg_handlebars_check_condition(MrgSource *source, MrgSlice text, MrgArena *arena);
+
 /* The second half of the dialects that have a tree (compile.c). */
+gboolean mrg_tree_check_condition(const MrgCompilation *compilation, const MrgExpr *expr);
 gboolean mrg_tree_compile(const MrgCompilation *compilation, const MrgBody *root);
 
 /* Prints a field, or the fallback, which is text of the template, where the person has no

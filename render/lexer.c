@@ -340,9 +340,10 @@ lex_word(MrgLexer *lexer, MrgToken *token)
     token->type = end ? MRG_TOKEN_NUMBER : MRG_TOKEN_NAME;
     if (!end)
         end = name_end(lexer, start);
-    if (end == lexer->source->length)
+    gboolean is_last = end == lexer->source->length;
+    if (is_last && !lexer->is_expression)
         return fail(lexer, lexer->tag, "the tag is not closed");
-    if (end == start || !is_delimiter(lexer, end, "=~}/.)|"))
+    if (end == start || (!is_last && !is_delimiter(lexer, end, "=~}/.)|")))
         return mrg_source_fail(
             lexer->source, end, MRG_RENDER_ERROR_SYNTAX, "unexpected '%s'",
             mrg_quote(lexer->source->text + end, MIN(1, lexer->source->length - end)).text);
@@ -429,7 +430,7 @@ lex_tag(MrgLexer *lexer, MrgToken *token)
     lexer->at = skip_space(lexer, lexer->at);
     token->offset = lexer->at;
     if (lexer->at >= lexer->source->length)
-        return fail(lexer, lexer->tag, "the tag is not closed");
+        return lexer->is_expression || fail(lexer, lexer->tag, "the tag is not closed");
     switch (peek(lexer, lexer->at)) {
     case '}':
     case '~':

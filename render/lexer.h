@@ -66,11 +66,12 @@ typedef struct MrgLexer {
     MrgSource *source;
     MrgArena *arena;
     gsize at;
-    gsize tag;           /* where the tag began */
-    gboolean is_in_tag;  /* between {{ and }} */
-    gboolean is_escaped; /* behind \ of \{{ */
-    gboolean opens_raw;  /* the tag began with {{{{ */
-    gboolean is_raw;     /* between {{{{name}}}} and {{{{/name}}}} */
+    gsize tag;              /* where the tag began */
+    gboolean is_in_tag;     /* between {{ and }} */
+    gboolean is_escaped;    /* behind \ of \{{ */
+    gboolean opens_raw;     /* the tag began with {{{{ */
+    gboolean is_raw;        /* between {{{{name}}}} and {{{{/name}}}} */
+    gboolean is_expression; /* the text is the inside of a tag */
     MrgTokenType last;
 } MrgLexer;
 

@@ -81,6 +81,12 @@ typedef struct MrgPartialSource {
         *names; /* what an expression may name: {{> (expr)}}; NULL-terminated */
 } MrgPartialSource;
 
+/* The block map: which block or text {{block_for "slot"}} gives to whom; render/slots.h
+ * describes the text.  name stands in errors.  NULL and an error, or a table. */
+typedef struct MrgSlots MrgSlots;
+MrgSlots *mrg_slots_parse(const char *name, const char *text, gsize length, GError **error);
+void mrg_slots_free(MrgSlots *slots);
+
 /* The compile options of handlebars.js, by these names in lower camel case. */
 typedef enum {
     MRG_OPTION_STRICT = 1,             /* a missing name is an error when printed */
@@ -103,6 +109,7 @@ typedef struct MrgCompileOptions {
     const char *const
         *declared; /* names of single-brace tokens; NULL-terminated, or NULL */
     const MrgPartialSource *partials; /* NULL: there are none */
+    const MrgSlots *slots;            /* NULL: there is no block map */
     guint options;                    /* MrgOption */
     const char *const *data;          /* names of the @values a run brings, as declared */
     const struct MrgHelper *helpers;  /* further ones, which win over fields; for tests */
@@ -147,5 +154,6 @@ gboolean mrg_program_run(const MrgProgram *program, gsize template_index,
                          const MrgRenderInput *input, MrgBuffer *out, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MrgProgram, mrg_program_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MrgSlots, mrg_slots_free)
 
 #endif
