@@ -1,137 +1,315 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * check: compiles templates and messages as the milter would, and lists what they read.
+ * check: compiles templates and messages as the milter would, says what is wrong or looks
+ * it, and lists the fields that they read.
  */
 #include "config.h"
 
-#include "ctl/verb.h"
+#include <string.h>
+
+#include "ctl/templates.h"
+#include "milter/nearest.h"
+#include "render/remarks.h"
 
 #define FILE_BYTES_MAX (32 * 1024 * 1024)
 
 typedef struct Check {
-    const MrgSchema *schema;
-    MrgArena *arena;
-    MrgDialect dialect;
-    json_t *json; /* a list of files; NULL: print lines */
+    MrgTemplateArgs args;
+    gboolean is_json;
+    gboolean warnings_fail;
 } Check;
 
+/* A file under check, and what was found. */
+typedef struct Subject {
+    const char *path;
+    const char *prefix; /* the path where positions are those of parts, else NULL */
+    char *text;
+    gsize length;
+    MrgEnvelope *envelope;
+    const MrgValue *data; /* values that the campaign brings, or NULL */
+    MrgLayout *layout;
+    MrgTemplate *templates;
+    gsize n_templates;
+    MrgProgram *program; /* NULL: there is an error */
+    json_t *errors, *warnings;
+} Subject;
+
 static void
-print_fields(const Check *check, const char *path, const MrgProgram *program)
+subject_clear(Subject *subject)
+{
+    g_free(subject->text);
+    g_free(subject->templates);
+    if (subject->program)
+        mrg_program_unref(subject->program);
+    if (subject->layout)
+        mrg_layout_unref(subject->layout);
+    if (subject->envelope)
+        mrg_envelope_free(subject->envelope);
+    json_decref(subject->errors);
+    json_decref(subject->warnings);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Subject, subject_clear)
+
+static void
+add_finding(const Check *check, Subject *subject, const MrgFinding *finding)
+{
+    json_array_append_new(finding->is_error ? subject->errors : subject->warnings,
+                          mrg_finding_json(finding));
+    if (!check->is_json)
+        mrg_finding_print(finding);
+}
+
+static void
+add_error(const Check *check, Subject *subject, const GError *error)
+{
+    const MrgTemplate whole = {.name = subject->path};
+    g_autofree char *where = NULL;
+    MrgFinding finding;
+    mrg_template_error_find(
+        &check->args, error, subject->n_templates ? subject->templates : &whole,
+        MAX(subject->n_templates, 1), subject->prefix, &finding, &where);
+    add_finding(check, subject, &finding);
+}
+
+/* ---- compiling ---- */
+
+/* The texts of a message, so that their lines can be shown. */
+static void
+list_templates(Subject *subject, MrgDialect dialect)
+{
+    gsize n_parts;
+    const MrgPart *parts = mrg_layout_parts(subject->layout, &n_parts);
+    const char *title = mrg_layout_subject(subject->layout);
+    subject->templates = g_new0(MrgTemplate, n_parts + 1);
+    if (title)
+        subject->templates[subject->n_templates++] =
+            (MrgTemplate){"subject", title, strlen(title), dialect, MRG_ESCAPE_HEADER};
+    for (gsize i = 0; i < n_parts; i++)
+        subject->templates[subject->n_templates++] =
+            (MrgTemplate){parts[i].name, parts[i].text, parts[i].length, dialect,
+                          parts[i].is_html ? MRG_ESCAPE_HTML : MRG_ESCAPE_TEXT};
+}
+
+static gboolean
+compile_message(const Check *check, Subject *subject, GError **error)
+{
+    static const MrgEnvelopeLimits limits = {10000, 1 << 20, FILE_BYTES_MAX, 1};
+    MrgDialect dialect = MRG_DIALECT_HANDLEBARS;
+    MrgCampaign campaign = {0};
+    subject->prefix = subject->path;
+    subject->envelope = mrg_envelope_new(MRG_ROLE_CHECK, "");
+    if (!mrg_envelope_read(subject->envelope, &limits, subject->text, subject->length,
+                           error) ||
+        !mrg_campaign_read(&campaign, subject->envelope, "promo", error) ||
+        !(subject->layout = mrg_layout_new(subject->envelope, error)))
+        return FALSE;
+    subject->data = campaign.data;
+    mrg_dialect_parse(campaign.dialect, &dialect);
+    list_templates(subject, dialect);
+    MrgPlanCache *cache = mrg_plan_cache_new(1);
+    const MrgMessageKey content = {{0}};
+    MrgPlan *plan = mrg_plan_get(cache, &content, subject->envelope, &campaign,
+                                 check->args.schema, error);
+    if (plan)
+        subject->program = mrg_program_ref(plan->program);
+    mrg_plan_unref(plan);
+    mrg_plan_cache_free(cache);
+    return subject->program != NULL;
+}
+
+static gboolean
+compile_template(const Check *check, Subject *subject, GError **error)
+{
+    gboolean is_text = g_str_has_suffix(subject->path, ".txt");
+    subject->templates = g_new0(MrgTemplate, 1);
+    subject->n_templates = 1;
+    subject->templates[0] =
+        (MrgTemplate){subject->path, subject->text, subject->length, check->args.dialect,
+                      is_text ? MRG_ESCAPE_TEXT : MRG_ESCAPE_HTML};
+    subject->program =
+        mrg_program_compile(subject->templates, 1, &check->args.options, error);
+    return subject->program != NULL;
+}
+
+/* ---- looking closer ---- */
+
+static const MrgTemplate *
+find_template(const Subject *subject, const char *name)
+{
+    for (gsize i = 0; i < subject->n_templates; i++)
+        if (strcmp(subject->templates[i].name, name) == 0)
+            return &subject->templates[i];
+    return NULL;
+}
+
+static void
+warn(const Check *check, Subject *subject, const char *name, guint line, guint column,
+     const char *message)
+{
+    const MrgTemplate *template = find_template(subject, name);
+    g_autofree char *part =
+        subject->prefix ? g_strdup_printf("%s: %s", subject->prefix, name) : NULL;
+    const MrgFinding finding = {.where = part ? part : name,
+                                .line = line,
+                                .column = column,
+                                .message = message,
+                                .text = template ? template->text : NULL,
+                                .length = template ? template->length : 0};
+    add_finding(check, subject, &finding);
+}
+
+static void
+warn_remarks(const Check *check, Subject *subject)
+{
+    for (gsize i = 0; i < subject->n_templates; i++) {
+        const MrgTemplate *template = &subject->templates[i];
+        g_autoptr(GArray) remarks = mrg_template_remarks(template, &check->args.options);
+        for (guint n = 0; n < remarks->len; n++) {
+            const MrgRemark *remark = &g_array_index(remarks, MrgRemark, n);
+            warn(check, subject, template->name, remark->line, remark->column,
+                 remark->message);
+        }
+    }
+}
+
+/* Declared, or of the campaign; where nothing is declared, everything is known. */
+static gboolean
+is_known(const Check *check, const Subject *subject, const char *name)
+{
+    const MrgSchema *schema = check->args.schema;
+    return !schema->n_fields || mrg_schema_field(schema, name) ||
+           strcmp(name, "data") == 0 ||
+           (subject->data &&
+            mrg_value_member(subject->data, name, strlen(name))->type != MRG_VALUE_MISSING);
+}
+
+static void
+warn_undeclared(const Check *check, Subject *subject)
+{
+    const MrgSchema *schema = check->args.schema;
+    gsize n, n_names = 0;
+    const MrgProgramField *fields = mrg_program_fields(subject->program, &n);
+    while (schema->names[n_names])
+        n_names++;
+    for (gsize i = 0; i < n; i++) {
+        if (is_known(check, subject, fields[i].name))
+            continue;
+        const char *near = mrg_nearest(fields[i].name, schema->names, n_names);
+        g_autofree char *message = g_strdup_printf(
+            "field '%s' is not declared in the schema%s%s%s", fields[i].name,
+            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        warn(check, subject, fields[i].template, fields[i].line, fields[i].column, message);
+    }
+}
+
+/* ---- results ---- */
+
+static void
+print_fields(const Check *check, const Subject *subject)
 {
     gsize n;
-    const MrgProgramField *fields = mrg_program_fields(program, &n);
-    g_print("%s: ok, reads %" G_GSIZE_FORMAT " fields\n", path, n);
+    const MrgProgramField *fields = mrg_program_fields(subject->program, &n);
+    g_print("%s: ok, reads %" G_GSIZE_FORMAT " fields\n", subject->path, n);
     for (gsize i = 0; i < n; i++)
         g_print("  %-24s %s:%u:%u%s%s\n", fields[i].name, fields[i].template,
                 fields[i].line, fields[i].column,
                 fields[i].has_default ? ", has a fallback" : "",
-                check->schema->n_fields && !mrg_schema_field(check->schema, fields[i].name)
-                    ? ", not declared"
-                    : "");
-    if (mrg_program_reads_root(program))
+                is_known(check, subject, fields[i].name) ? "" : ", not declared");
+    if (mrg_program_reads_root(subject->program))
         g_print("  (the person as a whole: the milter would refuse it)\n");
 }
 
 static json_t *
-fields_json(const Check *check, const MrgProgram *program)
+fields_json(const Check *check, const Subject *subject)
 {
     gsize n;
-    const MrgProgramField *fields = mrg_program_fields(program, &n);
+    const MrgProgramField *fields = mrg_program_fields(subject->program, &n);
     json_t *list = json_array();
     for (gsize i = 0; i < n; i++)
         json_array_append_new(
-            list,
-            json_pack("{s:s,s:s,s:i,s:i,s:b,s:b}", "name", fields[i].name, "where",
-                      fields[i].template, "line", (int) fields[i].line, "column",
-                      (int) fields[i].column, "has_default", fields[i].has_default,
-                      "declared", mrg_schema_field(check->schema, fields[i].name) != NULL));
+            list, json_pack("{s:s,s:s,s:i,s:i,s:b,s:b}", "name", fields[i].name, "where",
+                            fields[i].template, "line", (int) fields[i].line, "column",
+                            (int) fields[i].column, "has_default", fields[i].has_default,
+                            "declared", is_known(check, subject, fields[i].name)));
     return list;
 }
 
-static MrgProgram *
-compile_message(const Check *check, const char *text, gsize length, GError **error)
+static json_t *
+subject_json(const Check *check, const Subject *subject)
 {
-    static const MrgEnvelopeLimits limits = {10000, 1 << 20, FILE_BYTES_MAX, 1};
-    g_autoptr(MrgEnvelope) envelope = mrg_envelope_new(MRG_ROLE_CHECK, "");
-    MrgCampaign campaign = {0};
-    if (!mrg_envelope_read(envelope, &limits, text, length, error) ||
-        !mrg_campaign_read(&campaign, envelope, "promo", error))
-        return NULL;
-    MrgPlanCache *cache = mrg_plan_cache_new(1);
-    const MrgMessageKey content = {{0}};
-    MrgPlan *plan =
-        mrg_plan_get(cache, &content, envelope, &campaign, check->schema, error);
-    MrgProgram *program = plan ? mrg_program_ref(plan->program) : NULL;
-    mrg_plan_unref(plan);
-    mrg_plan_cache_free(cache);
-    return program;
+    json_t *json = json_pack("{s:b,s:O,s:O}", "ok", subject->program != NULL, "errors",
+                             subject->errors, "warnings", subject->warnings);
+    mrg_json_set_bytes(json, "file", subject->path, strlen(subject->path));
+    if (!subject->program)
+        return json;
+    json_object_set_new(json, "reads_whole_person",
+                        json_boolean(mrg_program_reads_root(subject->program)));
+    json_object_set_new(json, "fields", fields_json(check, subject));
+    return json;
 }
 
-static MrgProgram *
-compile_file(const Check *check, const char *path, GError **error)
-{
-    g_autofree char *text = NULL;
-    gsize length;
-    if (!mrg_read_file(path, FILE_BYTES_MAX, &text, &length, error))
-        return NULL;
-    if (g_str_has_suffix(path, ".eml"))
-        return compile_message(check, text, length, error);
-    gboolean is_text = g_str_has_suffix(path, ".txt");
-    const MrgTemplate template = {path, text, length, check->dialect,
-                                  is_text ? MRG_ESCAPE_TEXT : MRG_ESCAPE_HTML};
-    const MrgCompileOptions options = {.declared = check->schema->names};
-    return mrg_program_compile(&template, 1, &options, error);
-}
-
-static gboolean
-check_file(const Check *check, const char *path)
+/* EX_OK, EX_DATAERR or EX_NOINPUT. */
+static int
+check_file(const Check *check, const char *path, json_t *results)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(MrgProgram) program = compile_file(check, path, &error);
-    if (check->json)
-        json_array_append_new(check->json,
-                              program ? json_pack("{s:s,s:b,s:b,s:o}", "file", path, "ok",
-                                                  1, "reads_whole_person",
-                                                  mrg_program_reads_root(program), "fields",
-                                                  fields_json(check, program))
-                                      : json_pack("{s:s,s:b,s:s}", "file", path, "ok", 0,
-                                                  "error", error->message));
-    else if (program)
-        print_fields(check, path, program);
-    else if (g_str_has_prefix(error->message, path))
-        g_printerr("%s\n", error->message);
-    else
-        g_printerr("%s: %s\n", path, error->message);
-    return program != NULL;
+    g_auto(Subject)
+        subject = {.path = path, .errors = json_array(), .warnings = json_array()};
+    int code = EX_OK;
+    gboolean is_message = g_str_has_suffix(path, ".eml");
+    if (!mrg_read_file(path, FILE_BYTES_MAX, &subject.text, &subject.length, &error)) {
+        code = EX_NOINPUT;
+    } else if (!(is_message ? compile_message : compile_template)(check, &subject,
+                                                                  &error)) {
+        code = EX_DATAERR;
+    }
+    if (error)
+        add_error(check, &subject, error);
+    if (subject.program) {
+        warn_remarks(check, &subject);
+        warn_undeclared(check, &subject);
+        if (check->warnings_fail && json_array_size(subject.warnings))
+            code = EX_DATAERR;
+    }
+    if (check->is_json)
+        json_array_append_new(results, subject_json(check, &subject));
+    else if (subject.program)
+        print_fields(check, &subject);
+    return code;
+}
+
+static int
+check_files(Check *check, int n, char **paths)
+{
+    if (!n)
+        return mrg_verb_usage("check takes FILE...");
+    int code = mrg_template_args_read(&check->args);
+    if (code)
+        return code;
+    json_t *results = json_array();
+    for (int i = 0; i < n; i++) {
+        int one = check_file(check, paths[i], results);
+        code = code ? code : one;
+    }
+    if (check->is_json)
+        mrg_print_json(json_incref(results));
+    json_decref(results);
+    return code;
 }
 
 int
 mrg_verb_check(MrgTool *tool, int argc, char **argv)
 {
-    g_autofree char *dialect = NULL, *schema = NULL;
-    const GOptionEntry entries[] = {
-        {"dialect", 0, 0, G_OPTION_ARG_STRING, &dialect,
-         "handlebars (default), mustache or tokens; a message says it itself", "NAME"},
-        {"schema", 0, 0, G_OPTION_ARG_FILENAME, &schema, "declared fields", "FILE"},
-        {0}};
+    Check check = {.args = {.dialect = MRG_DIALECT_HANDLEBARS}};
+    const GOptionEntry entries[] = {MRG_TEMPLATE_ENTRIES(&check.args),
+                                    {"fatal-warnings", 0, 0, G_OPTION_ARG_NONE,
+                                     &check.warnings_fail, "exit with 65 for warnings, too",
+                                     NULL},
+                                    {0}};
     int code = mrg_verb_parse(tool, &argc, &argv, entries, -1);
-    if (code)
-        return code;
-    g_autoptr(MrgArena) arena = mrg_arena_new();
-    g_autoptr(GError) error = NULL;
-    Check check = {.arena = arena, .dialect = MRG_DIALECT_HANDLEBARS};
-    if (argc < 2)
-        return mrg_verb_usage("check takes FILE...");
-    if (dialect && !mrg_dialect_parse(dialect, &check.dialect))
-        return mrg_verb_usage("there is no dialect '%s'", dialect);
-    check.schema = mrg_schema_load(schema ? schema : "", arena, &error);
-    if (!check.schema)
-        return mrg_verb_fail(error);
-    check.json = tool->is_json ? json_array() : NULL;
-    for (int i = 1; i < argc; i++)
-        if (!check_file(&check, argv[i]))
-            code = EX_DATAERR;
-    if (check.json)
-        mrg_print_json(check.json);
+    check.is_json = tool->is_json;
+    if (!code)
+        code = check_files(&check, argc - 1, argv + 1);
+    mrg_template_args_clear(&check.args);
     return code;
 }

@@ -196,7 +196,99 @@ def check_says_what_is_read_and_what_is_wrong(bench):
     tap.equal(code, DATA, "exit code")
     tap.equal([(f["name"], f["has_default"]) for f in first["fields"]],
               [("a", False), ("b", True)], "fields")
-    tap.contains(second["error"], "bad.hbs:2:3: ", "error")
+    error = second["errors"][0]
+    tap.equal((error["where"], error["line"], error["column"]), (str(bad), 2, 3), "error")
+
+
+@tap.case
+def check_shows_the_line(bench):
+    bad = write(bench, "bad.hbs", "x\n\tZo\u00eb {{uper name}}\n")
+    code, _, err = run(bench, "check", bad)
+    tap.equal(code, DATA, "exit code")
+    tap.contains(err, f"{bad}:2:9: error: unknown helper 'uper', the nearest is 'upper'\n"
+                 "    2 | \tZo\u00eb {{uper name}}\n      | \t      ^\n", "error")
+    code, _, err = run(bench, "check", f"{bad}.not")
+    tap.equal(code, NO_INPUT, "exit code")
+
+
+@tap.case
+def check_warns_of_what_looks_wrong(bench):
+    odd = write(bench, "odd.hbs",
+                '<a href="https://x.example/?q={{city}}">{{{name}}}</a>\n{Nope}')
+    schema = write(bench, "schema.conf", "[field city]\ntype = string\n")
+    code, out, _ = run(bench, "check", "--json", "--schema", schema, odd)
+    tap.equal(code, 0, "exit code")
+    tap.equal([(w["line"], w["column"], w["message"].split(",")[0].split(":")[0])
+               for w in json.loads(out)[0]["warnings"]],
+              [(1, 31, "a value in a URL"), (1, 41, "a value that is not escaped"),
+               (2, 1, "{Nope} looks like a token"),
+               (1, 44, "field 'name' is not declared in the schema")], "warnings")
+    code, _, _ = run(bench, "check", "--fatal-warnings", "--schema", schema, odd)
+    tap.equal(code, DATA, "exit code")
+
+
+@tap.case
+def check_knows_what_the_campaign_brings(bench):
+    schema = write(bench, "schema.conf", "[field city]\ntype = string\n")
+    mail = write(bench, "mail.eml", 'X-Campaign: c\nX-Campaign-Data: {"code":"A"}\n'
+                 "Subject: {{code}}\n\n{{city}} {{town}}\n")
+    _, out, _ = run(bench, "check", "--json", "--schema", schema, mail)
+    tap.equal([w["message"] for w in json.loads(out)[0]["warnings"]],
+              ["field 'town' is not declared in the schema"], "warnings")
+
+
+def write_blocks(bench, **texts):
+    folder = bench.merganser.directory / "blocks"
+    (folder / "deep").mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (folder / f"{name.replace('__', '/')}.hbs").write_text(text)
+    return folder
+
+
+@tap.case
+def render_takes_partials_from_a_folder(bench):
+    folder = write_blocks(bench, hello="Hello {{name}}{{> deep/end}}", deep__end="!")
+    template = write(bench, "t.hbs", "{{> hello}}")
+    for dialect in ("handlebars", "mustache"):
+        code, out, _ = run(bench, "render", "--dialect", dialect, "--partials", folder,
+                           "--data", "-", template, given='{"name": "Ann"}')
+        tap.equal((code, out), (0, "Hello Ann!"), dialect)
+    write_blocks(bench, deep__end="{{#if}}")
+    code, _, err = run(bench, "render", "--partials", folder, template)
+    tap.equal(code, DATA, "exit code")
+    tap.contains(err, f"{folder}/deep/end.hbs:1:1: error: ", "error")
+    code, _, err = run(bench, "render", "--partials", f"{folder}.not", template)
+    tap.equal(code, NO_INPUT, "exit code")
+
+
+@tap.case
+def render_chooses_by_the_block_map(bench):
+    table = write(bench, "blocks.map", '(eq city "Oslo") | cta | "Ski" | 10\n'
+                  ' | cta | "Swim" | | yes\n')
+    template = write(bench, "t.hbs", '{{block_for "cta"}}')
+    for city, text in (("Oslo", "Ski"), ("Rome", "Swim")):
+        _, out, _ = run(bench, "render", "--map", table, "--data", "-", template,
+                        given=json.dumps({"city": city}))
+        tap.equal(out, text, city)
+    bad = write(bench, "bad.map", ' | cta | "Ski" | high | yes\n')
+    code, _, err = run(bench, "render", "--map", bad, template)
+    tap.equal(code, DATA, "exit code")
+    tap.contains(err, f"{bad}:1:18: error: the priority is a whole number", "error")
+
+
+@tap.case
+def render_takes_compile_options(bench):
+    template = write(bench, "t.hbs", "{{#each l}}{{name}}{{/each}}")
+    data = '{"name": "Ann", "l": [{}]}'
+    for options, text in (([], ""), (["--option", "compat"], "Ann")):
+        _, out, _ = run(bench, "render", *options, "--data", "-", template, given=data)
+        tap.equal(out, text, str(options))
+    code, _, err = run(bench, "render", "--strict", "--data", "-", template, given=data)
+    tap.equal(code, DATA, "exit code")
+    tap.contains(err, ":1:14: error: 'name' is not there", "error")
+    code, _, err = run(bench, "render", "--option", "x", template)
+    tap.equal(code, USAGE, "exit code")
+    tap.contains(err, "it is one of strict", "error")
 
 
 @tap.case
