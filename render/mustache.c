@@ -234,11 +234,15 @@ leading_blank(const MrgMustacheToken *tokens)
 static void
 mark_line(MrgMustacheToken *tokens, gsize n)
 {
-    gboolean has_tag = FALSE, is_standalone = TRUE;
+    guint n_tags = 0, n_partials = 0;
+    gboolean is_standalone = TRUE;
     for (gsize i = 0; i < n; i++) {
-        has_tag |= may_stand_alone(&tokens[i]);
+        n_tags += may_stand_alone(&tokens[i]);
+        n_partials += tokens[i].type == MRG_MUSTACHE_PARTIAL;
         is_standalone &= may_stand_alone(&tokens[i]) || is_blank(&tokens[i]);
     }
+    /* A partial prints something, so white space between it and another tag counts. */
+    gboolean has_tag = n_tags == 1 || (n_tags && !n_partials);
     MrgSlice indent = leading_blank(tokens);
     gsize first_tag = tokens[0].type == MRG_MUSTACHE_TEXT;
     gboolean is_alone = has_tag && is_standalone && is_block_alone(tokens, n);

@@ -39,17 +39,43 @@ run(const Rendering *how, const MrgProgram *program, const char *json)
     return mrg_buffer_dup(&out);
 }
 
+static const char *
+find_partial(gpointer context, const char *name, gsize *length)
+{
+    const RenderingPartial *partial = context;
+    while (partial && partial->name && strcmp(partial->name, name) != 0)
+        partial++;
+    *length = partial && partial->name ? strlen(partial->text) : 0;
+    return partial ? partial->text : NULL;
+}
+
+static MrgProgram *
+compile(const Rendering *how, const char *text, gsize length, GError **error)
+{
+    const MrgTemplate template = {"t", text, length, how->dialect, how->escape};
+    const char *names[64] = {NULL};
+    for (gsize i = 0; how->partials && how->partials[i].name; i++)
+        names[i] = how->partials[i].name;
+    const MrgPartialSource source = {find_partial, (gpointer) how->partials, names};
+    const MrgCompileOptions options = {.declared = how->declared,
+                                       .partials = &source,
+                                       .slots = how->slots,
+                                       .options = how->options};
+    return mrg_program_compile(&template, 1, &options, error);
+}
+
+MrgProgram *
+rendering_compile_with(const Rendering *how, const char *text, GError **error)
+{
+    return compile(how, text, strlen(text), error);
+}
+
 char *
 rendering_run(const Rendering *how, const char *text, gssize length, const char *json)
 {
     g_autoptr(GError) error = NULL;
-    MrgTemplate template = {.name = "t",
-                            .text = text,
-                            .length = length < 0 ? strlen(text) : (gsize) length,
-                            .dialect = how->dialect,
-                            .escape = how->escape};
-    const MrgCompileOptions options = {.declared = how->declared};
-    g_autoptr(MrgProgram) program = mrg_program_compile(&template, 1, &options, &error);
+    gsize bytes = length < 0 ? strlen(text) : (gsize) length;
+    g_autoptr(MrgProgram) program = compile(how, text, bytes, &error);
     if (!program)
         return g_strconcat("error: ", error->message, NULL);
     g_assert_no_error(error);

@@ -8,12 +8,19 @@
 
 #include "render/render.h"
 
+typedef struct RenderingPartial {
+    const char *name, *text;
+} RenderingPartial;
+
 typedef struct Rendering {
     MrgDialect dialect;
     MrgEscape escape;
     const char *const *declared;
-    gboolean has_root; /* gives the whole object, too */
-    gsize limit;       /* bytes; 0 for 1 MiB */
+    gboolean has_root;                /* gives the whole object, too */
+    gsize limit;                      /* bytes; 0 for 1 MiB */
+    guint options;                    /* MrgOption */
+    const RenderingPartial *partials; /* up to one without a name; or NULL */
+    const MrgSlots *slots;
 } Rendering;
 
 /* The text, or the message of the error behind "error: "; the caller frees. */
@@ -22,6 +29,9 @@ char *rendering_run(const Rendering *how, const char *text, gssize length,
 
 /* Handlebars into HTML, from the slots alone. */
 char *rendering_html(const char *text, const char *json);
+
+/* The same as rendering_run() would run. */
+MrgProgram *rendering_compile_with(const Rendering *how, const char *text, GError **error);
 
 /* One handlebars template named "t"; NULL and *error when it does not compile. */
 MrgProgram *rendering_compile(const char *text, GError **error);
