@@ -10,7 +10,7 @@ helper_json(const MrgHelper *helper)
     return json_pack("{s:s,s:i,s:i,s:s,s:s,s:s,s:s}", "name", helper->name,
                      "least_arguments", (int) helper->min_args, "most_arguments",
                      (int) helper->max_args, "help", helper->help, "example",
-                     helper->example, "data", helper->data, "output", helper->output);
+                     helper->template, "data", helper->data, "output", helper->output);
 }
 
 static void
@@ -18,7 +18,7 @@ print_helper(const MrgHelper *helper)
 {
     gboolean has_data = !g_str_equal(helper->data, "{}");
     g_print("%s\n    %s\n    %s%s%s  ->  %s\n\n", helper->name, helper->help,
-            helper->example, has_data ? "  with " : "", has_data ? helper->data : "",
+            helper->template, has_data ? "  with " : "", has_data ? helper->data : "",
             helper->output);
 }
 

@@ -86,12 +86,35 @@ find_helper(MrgCompiler *compiler, const MrgCall *call)
 }
 
 static gboolean
+check_names(MrgCompiler *compiler, const MrgCall *call, const MrgHelper *helper)
+{
+    gsize offset = call->head->offset;
+    if (helper->flags & MRG_HELPER_NAMED)
+        return TRUE;
+    if (call->n_named && (!helper->arguments || !strchr(helper->arguments, '=')))
+        return mrg_source_fail(compiler->source, offset, MRG_RENDER_ERROR_SYNTAX,
+                               "helper '%s' takes no named arguments", helper->name);
+    for (guint i = 0; i < call->n_named; i++)
+        if (!mrg_helper_takes(helper, call->names[i].text, call->names[i].length))
+            return mrg_source_fail(
+                compiler->source, offset, MRG_RENDER_ERROR_SYNTAX,
+                "helper '%s' has no argument '%s='; it takes: %s", helper->name,
+                mrg_quote(call->names[i].text, call->names[i].length).text,
+                helper->arguments);
+    return TRUE;
+}
+
+static gboolean
 check_arguments(MrgCompiler *compiler, const MrgCall *call, const MrgHelper *helper)
 {
     gsize offset = call->head->offset;
-    if (call->n_named && !(helper->flags & MRG_HELPER_NAMED))
-        return mrg_source_fail(compiler->source, offset, MRG_RENDER_ERROR_SYNTAX,
-                               "helper '%s' takes no named arguments", helper->name);
+    if (!check_names(compiler, call, helper))
+        return FALSE;
+    for (guint i = 0; helper->flags & MRG_HELPER_LITERAL && i < call->n_args; i++)
+        if (call->args[i]->type != MRG_EXPR_LITERAL)
+            return mrg_source_fail(compiler->source, offset, MRG_RENDER_ERROR_SYNTAX,
+                                   "helper '%s' takes a text in quotes: {{%s %s}}",
+                                   helper->name, helper->name, helper->arguments);
     if (call->n_args >= helper->min_args && call->n_args <= helper->max_args)
         return TRUE;
     return mrg_source_fail(compiler->source, offset, MRG_RENDER_ERROR_SYNTAX,
@@ -104,7 +127,8 @@ check_arguments(MrgCompiler *compiler, const MrgCall *call, const MrgHelper *hel
 static gboolean
 load_arguments(MrgCompiler *compiler, const MrgCall *call, const MrgHelper *helper)
 {
-    gboolean is_guarded = (helper->flags & MRG_HELPER_GUARDS) != 0;
+    gboolean is_guarded =
+        helper->flags & MRG_HELPER_GUARDS && call->n_args + call->n_named > 1;
     compiler->guarded += is_guarded;
     for (guint i = 0; i < call->n_args + call->n_named; i++)
         if (!mrg_compile_argument(compiler, call->args[i]))
@@ -139,7 +163,6 @@ load_helper(MrgCompiler *compiler, const MrgCall *call, const MrgHelper *helper)
     return TRUE;
 }
 
-/* A name without arguments is a field, whatever helpers there are. */
 static gboolean
 fail_block_word(MrgCompiler *compiler, const MrgCall *call)
 {

@@ -93,6 +93,14 @@ append_html(MrgBuffer *out, const char *text, gsize length)
     }
 }
 
+const char *
+mrg_escape_entity(char c, gsize *length)
+{
+    const Entity *entity = &entities[(guchar) c];
+    *length = entity->length;
+    return entity->length ? entity->text : NULL;
+}
+
 /* Bytes of the control character at the start, 0 for none: C0, DEL, and C1 in UTF-8
  * (Unicode's category Cc). */
 static gsize

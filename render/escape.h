@@ -15,4 +15,7 @@
 void mrg_escape_append(MrgBuffer *out, MrgEscape escape, gboolean is_raw, const char *text,
                        gsize length);
 
+/* What stands for that byte in HTML; NULL where it stands for itself. */
+const char *mrg_escape_entity(char c, gsize *length);
+
 #endif

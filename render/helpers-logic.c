@@ -6,6 +6,7 @@
 
 #include "render/helper.h"
 #include "render/lookup.h"
+#include "render/text.h"
 
 /* A step pays for so many bytes compared. */
 #define BYTES_PER_STEP 64
@@ -114,21 +115,22 @@ compare_doubles(double a, double b)
 }
 
 gboolean
-mrg_call_number(MrgHelperCall *call, const MrgValue *value, double *number)
+mrg_call_double(MrgHelperCall *call, const MrgValue *value, double *number)
 {
     Decimal decimal;
     if (value->type == MRG_VALUE_NUMBER) {
         *number = value->number;
         return TRUE;
     }
-    if (!read_decimal(value, &decimal))
+    mrg_call_charge(call, value->type == MRG_VALUE_STRING ? value->length / 8 : 0);
+    if (mrg_call_is_over(call) || !read_decimal(value, &decimal))
         return FALSE;
     *number = g_ascii_strtod(mrg_arena_dup(call->arena, value->text, value->length), NULL);
     return TRUE;
 }
 
 static Order
-compare_values(MrgHelperCall *call, const MrgValue *a, const MrgValue *b)
+compare(MrgHelperCall *call, const MrgValue *a, const MrgValue *b)
 {
     Decimal x, y;
     double m, n;
@@ -138,18 +140,18 @@ compare_values(MrgHelperCall *call, const MrgValue *a, const MrgValue *b)
     if (a->type == MRG_VALUE_STRING && b->type == MRG_VALUE_STRING)
         return compare_bytes((MrgSlice){a->text, a->length},
                              (MrgSlice){b->text, b->length});
-    if (mrg_call_number(call, a, &m) && mrg_call_number(call, b, &n))
+    if (mrg_call_double(call, a, &m) && mrg_call_double(call, b, &n))
         return compare_doubles(m, n);
     return UNRELATED;
 }
 
 gboolean
-mrg_call_equal(MrgHelperCall *call, const MrgValue *a, const MrgValue *b)
+mrg_call_are_equal(MrgHelperCall *call, const MrgValue *a, const MrgValue *b)
 {
     if (is_nothing(a) || is_nothing(b))
         return is_nothing(a) && is_nothing(b);
     if (a->type != b->type)
-        return compare_values(call, a, b) == EQUAL;
+        return compare(call, a, b) == EQUAL;
     switch ((MrgValueType) a->type) {
     case MRG_VALUE_BOOLEAN:
         return a->boolean == b->boolean;
@@ -157,57 +159,51 @@ mrg_call_equal(MrgHelperCall *call, const MrgValue *a, const MrgValue *b)
     case MRG_VALUE_OBJECT:
         return a->items == b->items && a->length == b->length;
     default:
-        return compare_values(call, a, b) == EQUAL;
+        return compare(call, a, b) == EQUAL;
     }
 }
 
-static gboolean
-are_equal(MrgHelperCall *call)
+int
+mrg_call_order(MrgHelperCall *call, const MrgValue *a, const MrgValue *b)
 {
-    return mrg_call_equal(call, &call->args[0], &call->args[1]);
-}
-
-static Order
-compare(MrgHelperCall *call)
-{
-    return compare_values(call, &call->args[0], &call->args[1]);
+    return (int) compare(call, a, b);
 }
 
 MrgValue
 mrg_helper_eq(MrgHelperCall *call)
 {
-    return mrg_value_boolean(are_equal(call));
+    return mrg_value_boolean(mrg_call_are_equal(call, &call->args[0], &call->args[1]));
 }
 
 MrgValue
 mrg_helper_ne(MrgHelperCall *call)
 {
-    return mrg_value_boolean(!are_equal(call));
+    return mrg_value_boolean(!mrg_call_are_equal(call, &call->args[0], &call->args[1]));
 }
 
 MrgValue
 mrg_helper_gt(MrgHelperCall *call)
 {
-    return mrg_value_boolean(compare(call) == GREATER);
+    return mrg_value_boolean(compare(call, &call->args[0], &call->args[1]) == GREATER);
 }
 
 MrgValue
 mrg_helper_lt(MrgHelperCall *call)
 {
-    return mrg_value_boolean(compare(call) == LESS);
+    return mrg_value_boolean(compare(call, &call->args[0], &call->args[1]) == LESS);
 }
 
 MrgValue
 mrg_helper_gte(MrgHelperCall *call)
 {
-    Order order = compare(call);
+    Order order = compare(call, &call->args[0], &call->args[1]);
     return mrg_value_boolean(order == GREATER || order == EQUAL);
 }
 
 MrgValue
 mrg_helper_lte(MrgHelperCall *call)
 {
-    Order order = compare(call);
+    Order order = compare(call, &call->args[0], &call->args[1]);
     return mrg_value_boolean(order == LESS || order == EQUAL);
 }
 
@@ -238,94 +234,53 @@ mrg_helper_not(MrgHelperCall *call)
     return mrg_value_boolean(!mrg_value_is_true(&call->args[0]));
 }
 
-/* 0 and false are answers; what is not there, and what is empty, is none. */
 static gboolean
-is_empty(const MrgValue *value)
+has_item(MrgHelperCall *call, const MrgValue *list, const MrgValue *value)
 {
-    gboolean can_be_empty =
-        value->type == MRG_VALUE_STRING || value->type >= MRG_VALUE_LIST;
-    return is_nothing(value) || (can_be_empty && value->length == 0);
-}
-
-MrgValue
-mrg_helper_empty(MrgHelperCall *call)
-{
-    return mrg_value_boolean(is_empty(&call->args[0]));
-}
-
-MrgValue
-mrg_helper_coalesce(MrgHelperCall *call)
-{
-    guint i = 0;
-    while (i + 1 < call->n_args && is_empty(&call->args[i]))
-        i++;
-    return call->args[i];
-}
-
-MrgValue
-mrg_helper_default(MrgHelperCall *call)
-{
-    return mrg_helper_coalesce(call);
-}
-
-static gboolean
-list_has(MrgHelperCall *call, const MrgValue *list, const MrgValue *wanted)
-{
-    for (guint32 i = 0; i < list->length; i++) {
-        mrg_call_charge(call, 1);
-        if (mrg_call_equal(call, &list->items[i], wanted))
+    mrg_call_charge(call, list->length);
+    for (guint32 i = 0; i < list->length && !mrg_call_is_over(call); i++)
+        if (mrg_call_are_equal(call, &list->items[i], value))
             return TRUE;
-    }
     return FALSE;
 }
 
-static gboolean
-holds(MrgHelperCall *call, const MrgValue *whole, const MrgValue *part)
+MrgValue
+mrg_helper_in(MrgHelperCall *call)
 {
-    if (whole->type == MRG_VALUE_LIST)
-        return list_has(call, whole, part);
-    if (whole->type == MRG_VALUE_OBJECT) {
-        MrgValue name = mrg_call_text(call, part);
-        mrg_call_charge(call, whole->length);
-        return mrg_value_member(whole, name.text, name.length)->type != MRG_VALUE_MISSING;
+    for (guint i = 1; i < call->n_args; i++) {
+        const MrgValue *choice = &call->args[i];
+        if (choice->type == MRG_VALUE_LIST
+                ? has_item(call, choice, &call->args[0])
+                : mrg_call_are_equal(call, &call->args[0], choice))
+            return mrg_value_boolean(TRUE);
     }
-    if (is_nothing(whole) || is_nothing(part))
-        return FALSE;
-    MrgValue text = mrg_call_text(call, whole), inner = mrg_call_text(call, part);
-    mrg_call_charge(call, text.length / BYTES_PER_STEP);
-    return !inner.length ||
-           (text.length && memmem(text.text, text.length, inner.text, inner.length));
+    return mrg_value_boolean(FALSE);
 }
 
 MrgValue
 mrg_helper_contains(MrgHelperCall *call)
 {
-    return mrg_value_boolean(holds(call, &call->args[0], &call->args[1]));
+    const MrgValue *whole = &call->args[0];
+    if (whole->type == MRG_VALUE_LIST)
+        return mrg_value_boolean(has_item(call, whole, &call->args[1]));
+    MrgValue part = mrg_call_text(call, &call->args[1]);
+    if (whole->type == MRG_VALUE_OBJECT)
+        return mrg_value_boolean(mrg_value_member(whole, part.text, part.length)->type !=
+                                 MRG_VALUE_MISSING);
+    MrgValue text = mrg_call_text(call, whole);
+    mrg_call_charge(call, text.length / BYTES_PER_STEP);
+    return mrg_value_boolean(
+        !is_nothing(whole) && !mrg_call_is_over(call) &&
+        mrg_text_find(call, text.text, text.length, part.text, part.length));
 }
 
-/* (in x list), or the alternatives themselves: (in x "a" "b"). */
 MrgValue
-mrg_helper_in(MrgHelperCall *call)
+mrg_helper_empty(MrgHelperCall *call)
 {
-    const MrgValue *wanted = &call->args[0];
-    if (call->n_args == 2)
-        return mrg_value_boolean(holds(call, &call->args[1], wanted));
-    const MrgValue listed = mrg_value_list(call->args + 1, call->n_args - 1);
-    return mrg_value_boolean(list_has(call, &listed, wanted));
+    const MrgValue *value = &call->args[0];
+    return mrg_value_boolean(mrg_value_is_empty(value) ||
+                             (value->type == MRG_VALUE_OBJECT && !value->length));
 }
-
-/* The names that other template languages have for the same. */
-#define ALIAS(name, helper)                         \
-    MrgValue mrg_helper_##name(MrgHelperCall *call) \
-    {                                               \
-        return mrg_helper_##helper(call);           \
-    }
-ALIAS(equals, eq)
-ALIAS(notEquals, ne)
-ALIAS(is, eq)
-ALIAS(isnt, ne)
-ALIAS(greaterThan, gt)
-ALIAS(lessThan, lt)
 
 MrgValue
 mrg_helper_lookup(MrgHelperCall *call)
@@ -338,4 +293,65 @@ mrg_helper_lookup(MrgHelperCall *call)
     if (key.type == MRG_VALUE_STRING)
         result = mrg_lookup(&call->args[0], &name, call->steps, call->arena);
     return result;
+}
+
+/* ---- fallbacks ---- */
+
+/* 0 and false are answers; only what is not there, or empty, takes the fallback. */
+gboolean
+mrg_value_is_empty(const MrgValue *value)
+{
+    gboolean can_be_empty =
+        value->type == MRG_VALUE_STRING || value->type == MRG_VALUE_LIST;
+    return is_nothing(value) || (can_be_empty && value->length == 0);
+}
+
+MrgValue
+mrg_helper_coalesce(MrgHelperCall *call)
+{
+    guint i = 0;
+    while (i + 1 < call->n_args && mrg_value_is_empty(&call->args[i]))
+        i++;
+    return call->args[i];
+}
+
+MrgValue
+mrg_helper_default(MrgHelperCall *call)
+{
+    return mrg_helper_coalesce(call);
+}
+
+/* SendGrid writes {{insert name "default=Customer"}}, the name of the argument inside of
+ * the text. */
+MrgValue
+mrg_helper_insert(MrgHelperCall *call)
+{
+    static const char prefix[] = "default=";
+    const MrgValue *fallback = mrg_call_argument(call, "default", 1);
+    if (!mrg_value_is_empty(&call->args[0]) || !fallback)
+        return call->args[0];
+    gsize n = strlen(prefix);
+    if (fallback->type == MRG_VALUE_STRING && fallback->length >= n &&
+        memcmp(fallback->text, prefix, n) == 0)
+        return mrg_value_string(fallback->text + n, fallback->length - n);
+    return *fallback;
+}
+
+MrgValue
+mrg_helper_required(MrgHelperCall *call)
+{
+    if (!mrg_value_is_empty(&call->args[0]) || call->input->may_lack_required)
+        return call->args[0];
+    return mrg_call_fail_as(call, MRG_RENDER_ERROR_REQUIRED, "this person lacks the value");
+}
+
+/* The reason is written in the template: the compiler sees to that. */
+MrgValue
+mrg_helper_abort(MrgHelperCall *call)
+{
+    if (!call->n_args)
+        return mrg_call_fail_as(call, MRG_RENDER_ERROR_ABORT, "the template says so");
+    MrgValue reason = mrg_call_text(call, &call->args[0]);
+    return mrg_call_fail_as(call, MRG_RENDER_ERROR_ABORT,
+                            mrg_arena_dup(call->arena, reason.text, reason.length));
 }

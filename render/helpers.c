@@ -5,11 +5,23 @@
 
 #include "render/helper.h"
 #include "render/limits.h"
+#include "render/program.h"
 #include "render/source.h"
 
 static const MrgHelper helpers[] = {
-#define MRG_HELPER(name, min_args, max_args, flags, help, example, data, output) \
-    {#name, mrg_helper_##name, min_args, max_args, flags, help, example, data, output},
+#define MRG_HELPER(name, function, subject, min, max, flags, arguments, help, template, \
+                   data, output)                                                        \
+    {#name,                                                                             \
+     mrg_helper_##function,                                                             \
+     MRG_SUBJECT_##subject,                                                             \
+     min,                                                                               \
+     max,                                                                               \
+     MRG_HELPER_##flags,                                                                \
+     arguments,                                                                         \
+     help,                                                                              \
+     template,                                                                          \
+     data,                                                                              \
+     output},
 #include "render/helpers.def"
 #undef MRG_HELPER
 };
@@ -20,10 +32,28 @@ static const char *const block_words[] = {"if", "unless", "each", "with"};
 const MrgHelper *
 mrg_helper_find(const char *name, gsize length)
 {
-    for (gsize i = 0; i < G_N_ELEMENTS(helpers); i++)
-        if (strlen(helpers[i].name) == length && memcmp(helpers[i].name, name, length) == 0)
+    /* Every name in a template is looked up, and few are a helper's: most differ at once.
+     */
+    for (gsize i = 0; length && i < G_N_ELEMENTS(helpers); i++)
+        if (helpers[i].name[0] == name[0] && strlen(helpers[i].name) == length &&
+            memcmp(helpers[i].name, name, length) == 0)
             return &helpers[i];
     return NULL;
+}
+
+gboolean
+mrg_helper_takes(const MrgHelper *helper, const char *name, gsize length)
+{
+    const char *at = helper->arguments;
+    while ((at = strchr(at, '='))) {
+        const char *start = at;
+        while (start > helper->arguments && start[-1] != '[' && start[-1] != ' ')
+            start--;
+        if ((gsize) (at - start) == length && memcmp(start, name, length) == 0)
+            return TRUE;
+        at++;
+    }
+    return FALSE;
 }
 
 guint
@@ -42,6 +72,19 @@ guint
 mrg_helper_count(void)
 {
     return G_N_ELEMENTS(helpers);
+}
+
+const char *
+mrg_subject_name(MrgSubject subject)
+{
+    static const char *const names[] = {
+        [MRG_SUBJECT_LOGIC] = "Logic",       [MRG_SUBJECT_FALLBACK] = "Fallbacks",
+        [MRG_SUBJECT_TEXT] = "Texts",        [MRG_SUBJECT_NUMBER] = "Numbers",
+        [MRG_SUBJECT_DATE] = "Dates",        [MRG_SUBJECT_LIST] = "Lists",
+        [MRG_SUBJECT_ENCODING] = "Encoding", [MRG_SUBJECT_MAIL] = "Mail",
+    };
+    G_STATIC_ASSERT(G_N_ELEMENTS(names) == MRG_SUBJECT_COUNT);
+    return names[subject];
 }
 
 /* Levenshtein's distance, case aside; only the first bytes of a long name count. */
@@ -82,6 +125,32 @@ mrg_helper_nearest(const char *name, gsize length)
         }
     }
     return nearest;
+}
+
+/* ---- arguments and failures ---- */
+
+MrgValue
+mrg_call_fail_as(MrgHelperCall *call, MrgRenderError code, const char *failure)
+{
+    call->failure = failure;
+    call->failure_code = code;
+    return mrg_call_nothing();
+}
+
+MrgValue
+mrg_call_fail(MrgHelperCall *call, const char *failure)
+{
+    return mrg_call_fail_as(call, MRG_RENDER_ERROR_VALUE, failure);
+}
+
+const MrgValue *
+mrg_call_argument(const MrgHelperCall *call, const char *name, guint i)
+{
+    for (guint n = 0; name && n < call->n_named; n++)
+        if (call->names[n].length == strlen(name) &&
+            memcmp(call->names[n].text, name, call->names[n].length) == 0)
+            return &call->args[call->n_args + n];
+    return i < call->n_args ? &call->args[i] : NULL;
 }
 
 /* ---- values as text ---- */

@@ -32,6 +32,7 @@
 #define MRG_LIMIT_PARTIAL_CALLS 65535 /* of one program */
 #define MRG_LIMIT_SLOT_RULES 4096     /* of a block map */
 #define MRG_LIMIT_REMARKS 100         /* on one template */
+#define MRG_LIMIT_FORMATTERS 64       /* of ICU, kept open */
 #define MRG_LIMIT_LIST_DEPTH 64       /* lists inside a list that is printed */
 
 #endif

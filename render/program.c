@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include "render/helper.h"
 #include "render/program.h"
 
 const char *const mrg_loop_variable_names[MRG_LOOP_COUNT] = {
@@ -83,4 +84,26 @@ mrg_program_section(const MrgProgram *program, gsize instruction)
     while (i + 1 < program->n_sections && program->sections[i].end <= instruction)
         i++;
     return &program->sections[i];
+}
+
+static gboolean
+calls_any(const MrgProgram *program, guint flags)
+{
+    for (gsize i = 0; i < program->n_code; i++)
+        if (program->code[i].op == MRG_OP_CALL &&
+            mrg_program_helper(program, program->code[i].a)->flags & flags)
+            return TRUE;
+    return FALSE;
+}
+
+gboolean
+mrg_program_uses_locale(const MrgProgram *program)
+{
+    return calls_any(program, MRG_HELPER_LOCALE);
+}
+
+gboolean
+mrg_program_uses_urls(const MrgProgram *program)
+{
+    return calls_any(program, MRG_HELPER_URLS);
 }

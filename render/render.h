@@ -33,9 +33,11 @@ typedef enum {
     MRG_RENDER_ERROR_UNKNOWN_HELPER, /* the message names the nearest */
     MRG_RENDER_ERROR_MARKER,         /* a template marker would be left in the text */
     MRG_RENDER_ERROR_LIMIT,          /* steps, depth, size */
-    MRG_RENDER_ERROR_VALUE           /* a helper refused this person's values */
+    MRG_RENDER_ERROR_VALUE,          /* a helper refused this person's values */
+    MRG_RENDER_ERROR_REQUIRED,       /* this person lacks a value: {{required code}} */
+    MRG_RENDER_ERROR_ABORT           /* no mail for this person: {{abort "reason"}} */
 } MrgRenderError;
-#define MRG_RENDER_ERROR_LAST MRG_RENDER_ERROR_VALUE
+#define MRG_RENDER_ERROR_LAST MRG_RENDER_ERROR_ABORT
 
 typedef enum {
     MRG_DIALECT_HANDLEBARS,
@@ -140,12 +142,28 @@ gboolean mrg_program_is_constant(const MrgProgram *program, gsize template_index
 /* The program in readable form, an instruction a line; the caller frees. */
 char *mrg_program_disassemble(const MrgProgram *program);
 
+/* What a template may ask of the input beyond its fields. */
+gboolean mrg_program_uses_locale(const MrgProgram *program);
+gboolean mrg_program_uses_urls(const MrgProgram *program);
+
+/* All but slots and arena may be 0 or NULL. */
 typedef struct MrgRenderInput {
     const MrgValue *slots; /* one per field; MISSING where the person has none */
     const MrgValue *root;  /* the whole object, or NULL: then one is made of the slots */
     const MrgValue *data;  /* an object of @values, or NULL */
     gint64 now_us;         /* microseconds since 1970-01-01 UTC */
     MrgArena *arena;       /* scratch; what is made here must outlive the output only */
+
+    /* What helpers fall back to: "de" or "pt-BR", else "en"; an IANA time zone, else UTC.
+     * An unknown one counts as none. */
+    const char *locale, *timezone;
+    /* Bytes that are this person's and campaign's own, for {{hash_pick}}. */
+    const guint8 *seed;
+    gsize seed_length;
+    struct {
+        const char *unsubscribe, *preferences, *view;
+    } urls;
+    gboolean may_lack_required; /* {{required}} prints nothing instead of failing */
 } MrgRenderInput;
 
 /* Appends the text to out, whose limit bounds it.  On an error out holds a part

@@ -55,6 +55,7 @@ take_turn(MrgVm *vm, MrgBlockRun *run)
     call.turn = &turn;
     MrgValue text = mrg_program_helper(vm->program, at->a)->function(&call);
     vm->failure = call.failure;
+    vm->code = call.failure_code;
     vm->refused = at;
     vm->steps -= STEPS_PER_BLOCK;
     if (vm->failure)

@@ -53,7 +53,9 @@ MrgHelperCall
 mrg_vm_call(MrgVm *vm)
 {
     return (MrgHelperCall){.arena = vm->input->arena,
-                           .now_us = vm->input->now_us,
+                           .input = vm->input,
+                           .formatters = &vm->formatters,
+                           .escape = vm->section->escape,
                            .steps = &vm->steps,
                            .vm = vm};
 }
@@ -85,6 +87,7 @@ call_helper(MrgVm *vm, const MrgInstruction *i)
     call.args = vm->top;
     MrgValue result = mrg_program_helper(vm->program, i->a)->function(&call);
     vm->failure = call.failure;
+    vm->code = call.failure_code;
     push(vm, result);
 }
 
@@ -609,11 +612,11 @@ fail(const MrgVm *vm, RunEnd end, const MrgInstruction *at, GError **error)
         g_set_error(error, MRG_RENDER_ERROR, MRG_RENDER_ERROR_LIMIT,
                     "%s: the text grows longer than %" G_GSIZE_FORMAT " bytes", place,
                     vm->out->limit);
-    else if (end == RUN_FAILED)
+    else if (end == RUN_FAILED || vm->code == MRG_RENDER_ERROR_ABORT)
         g_set_error(error, MRG_RENDER_ERROR, (int) vm->code, "%s: %s", place, vm->failure);
     else
-        g_set_error(error, MRG_RENDER_ERROR, MRG_RENDER_ERROR_VALUE, "%s: helper '%s': %s",
-                    place, mrg_program_helper(vm->program, at->a)->name, vm->failure);
+        g_set_error(error, MRG_RENDER_ERROR, (int) vm->code, "%s: helper '%s': %s", place,
+                    mrg_program_helper(vm->program, at->a)->name, vm->failure);
     return FALSE;
 }
 

@@ -94,10 +94,11 @@ typedef struct MrgVm {
     MrgValue root;
     gboolean has_root;
     gint64 steps;
+    MrgFormatters formatters;
     guint16 *hints;                /* for each name: where it was found in an object last */
     const MrgInstruction *refused; /* where a helper's block did */
     const char *failure;           /* of a helper, or of the machine */
-    MrgRenderError code;           /* of the latter */
+    MrgRenderError code;           /* of that */
 } MrgVm;
 
 /* ---- vm.c ---- */

@@ -27,6 +27,10 @@ static const MrgDisposition render_dispositions[] = {
     [MRG_RENDER_ERROR_MARKER] = REJECT("550", "5.6.0", "template"),
     [MRG_RENDER_ERROR_LIMIT] = REJECT("550", "5.6.0", "limit"),
     [MRG_RENDER_ERROR_VALUE] = REJECT("550", "5.6.0", "value"),
+    [MRG_RENDER_ERROR_REQUIRED] = REJECT("550", "5.6.0", "required"),
+    [MRG_RENDER_ERROR_ABORT] = {.verdict = MRG_VERDICT_DROP,
+                                .answer = MRG_ANSWER_DISCARD,
+                                .gate = "abort"},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(render_dispositions) == MRG_RENDER_ERROR_LAST + 1);
 

@@ -43,5 +43,6 @@ only 'libpq-fe' 'plugins/pgsql/'
 only 'sqlite3' 'plugins/sqlite/'
 only 'sodium' 'milter/person/key\.c|milter/stamp/token\.c'
 only 'gmodule' 'milter/plugin\.c'
+only 'unicode/' 'render/locale\.c'
 only 'jansson' 'milter/json\.c|ctl/|plugins/jsonl/'
 plan

@@ -30,9 +30,10 @@ run(const Rendering *how, const MrgProgram *program, const char *json)
     gboolean is_read = mrg_json_read(&data, json, strlen(json), arena, &error);
     g_assert_no_error(error);
     g_assert_true(is_read);
-    MrgRenderInput input = {.slots = fill_slots(program, &data, arena),
-                            .root = how->has_root ? &data : NULL,
-                            .arena = arena};
+    MrgRenderInput input = how->input ? *how->input : (MrgRenderInput){0};
+    input.slots = fill_slots(program, &data, arena);
+    input.root = how->has_root ? &data : NULL;
+    input.arena = arena;
     if (!mrg_program_run(program, 0, &input, &out, &error))
         return g_strconcat("error: ", error->message, NULL);
     g_assert_no_error(error);

@@ -21,6 +21,7 @@ typedef struct Rendering {
     guint options;                    /* MrgOption */
     const RenderingPartial *partials; /* up to one without a name; or NULL */
     const MrgSlots *slots;
+    const MrgRenderInput *input; /* time, locale, seed, URLs; NULL for none */
 } Rendering;
 
 /* The text, or the message of the error behind "error: "; the caller frees. */

@@ -136,12 +136,11 @@ static const Case helpers[] = {
     {"{{upper a}} {{lower a}} {{title a}}",
      "{\"a\":\"stra\xc3\x9f"
      "e \xc3\xa9T\xc3\x89\"}",
-     "STRA\xc3\x9f"
-     "E \xc3\x89T\xc3\x89 stra\xc3\x9f"
+     "STRASSE \xc3\x89T\xc3\x89 stra\xc3\x9f"
      "e \xc3\xa9t\xc3\xa9 Stra\xc3\x9f"
      "e "
      "\xc3\x89t\xc3\xa9"},
-    {"{{title a}}", "{\"a\":\"o'brien-SMITH dr.x\"}", "O&#x27;brien-Smith Dr.X"},
+    {"{{title a}}", "{\"a\":\"o'brien-SMITH dr.x\"}", "O&#x27;brien-Smith Dr.x"},
     {"{{upper n}}{{upper l}}{{upper m}}", "{\"n\":1,\"l\":[\"a\",\"b\"]}", "1A,B"},
     {"{{title}}", "{\"title\":\"Dr\"}", "Dr"},
     {"{{default a \"x\"}}{{default b \"y\"}}{{default c 1}}{{default d 2}}",

@@ -26,6 +26,11 @@ check_disposition(GQuark domain, int code)
     const MrgDisposition *disposition = mrg_disposition_of_error(error);
     g_test_message("%s %d", g_quark_to_string(domain), code);
     g_assert_nonnull(disposition->gate);
+    if (disposition->verdict == MRG_VERDICT_DROP) {
+        g_assert_cmpint(code, ==, MRG_RENDER_ERROR_ABORT);
+        g_assert_cmpint(disposition->answer, ==, MRG_ANSWER_DISCARD);
+        return;
+    }
     g_assert_nonnull(disposition->code);
     g_assert_nonnull(disposition->enhanced);
     g_assert_true(!disposition->is_private || disposition->text);
