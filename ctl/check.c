@@ -108,8 +108,9 @@ compile_message(const Check *check, Subject *subject, GError **error)
     list_templates(subject, dialect);
     MrgPlanCache *cache = mrg_plan_cache_new(1);
     const MrgMessageKey content = {{0}};
-    MrgPlan *plan = mrg_plan_get(cache, &content, subject->envelope, &campaign,
-                                 check->args.schema, error);
+    const MrgPlanRules rules = {check->args.schema, "", ""};
+    MrgPlan *plan =
+        mrg_plan_get(cache, &content, subject->envelope, &campaign, &rules, error);
     if (plan)
         subject->program = mrg_program_ref(plan->program);
     mrg_plan_unref(plan);

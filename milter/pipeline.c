@@ -132,10 +132,13 @@ hash_content(const MrgMerge *merge, MrgMessageKey *content)
 static gboolean
 step_plan(MrgMerge *merge, GError **error)
 {
+    const MrgConf *conf = merge->pipeline->conf;
+    const MrgPlanRules rules = {conf->schema, conf->render_locale_field,
+                                conf->render_timezone_field};
     MrgMessageKey content;
     hash_content(merge, &content);
     merge->plan = mrg_plan_get(merge->pipeline->plans, &content, merge->envelope,
-                               &merge->campaign, merge->pipeline->conf->schema, error);
+                               &merge->campaign, &rules, error);
     return merge->plan != NULL;
 }
 
@@ -218,6 +221,14 @@ load_state(MrgMerge *merge, GError **error)
     return merge->has_state;
 }
 
+/* Whether the copy will be needed. */
+static gboolean
+is_going_out(const MrgMerge *merge)
+{
+    MrgVerdict verdict = merge->disposition->verdict;
+    return verdict == MRG_VERDICT_DELIVER || verdict == MRG_VERDICT_HOLD;
+}
+
 /* What the policy says of the state as loaded.  A recorded outcome stands: its copy is
  * counted.  But days may lie between two tries, and whoever unsubscribed in them gets none.
  */
@@ -243,14 +254,10 @@ take_decision(MrgMerge *merge)
         decision->reason = "unknown: no profile";
     }
     decide(merge, decision->verdict, decision->reason);
-}
-
-/* Whether the copy will be needed. */
-static gboolean
-is_going_out(const MrgMerge *merge)
-{
-    MrgVerdict verdict = merge->disposition->verdict;
-    return verdict == MRG_VERDICT_DELIVER || verdict == MRG_VERDICT_HOLD;
+    /* The state changed under the commit of a copy that render withholds: so it does still.
+     */
+    if (merge->withheld && is_going_out(merge) && !merge->state.is_repeat)
+        decide(merge, merge->withheld->verdict, merge->withheld_reason);
 }
 
 static gboolean
@@ -263,60 +270,6 @@ step_policy(MrgMerge *merge, GError **error)
 }
 
 /* ---- render ---- */
-
-/* Runs a template behind what texts holds; *start is where its text begins. */
-static gboolean
-run_template(MrgMerge *merge, gsize index, gsize *start, GError **error)
-{
-    const MrgRenderInput input = {
-        .slots = merge->slots, .now_us = merge->now_us, .arena = merge->envelope->arena};
-    *start = merge->texts.length;
-    return mrg_program_run(merge->plan->program, index, &input, &merge->texts, error);
-}
-
-static gboolean
-refuse_long_subject(const MrgMerge *merge, GError **error)
-{
-    if (merge->subject.length <= SUBJECT_MAX)
-        return TRUE;
-    g_set_error(error, MRG_RENDER_ERROR, MRG_RENDER_ERROR_LIMIT,
-                "subject:1:1: for this person it is longer than %d bytes", SUBJECT_MAX);
-    return FALSE;
-}
-
-static gboolean
-step_render(MrgMerge *merge, GError **error)
-{
-    if (!is_going_out(merge))
-        return TRUE;
-    const MrgPlan *plan = merge->plan;
-    gsize n = plan->n_parts + (plan->has_subject ? 1 : 0);
-    gsize *starts = mrg_arena_array(merge->envelope->arena, gsize, n + 1);
-    for (gsize i = 0; i < n; i++) {
-        if (mrg_program_is_constant(plan->program, i))
-            starts[i] = merge->texts.length;
-        else if (!run_template(merge, i, &starts[i], error))
-            return FALSE;
-    }
-    starts[n] = merge->texts.length;
-
-    /* Only now does the buffer stay where it is. */
-    merge->parts = mrg_arena_array(merge->envelope->arena, MrgRendered, plan->n_parts);
-    for (gsize i = 0; i < n; i++) {
-        gboolean is_subject = plan->has_subject && i == 0;
-        gsize part = i - (plan->has_subject ? 1 : 0);
-        MrgRendered *rendered = is_subject ? &merge->subject : &merge->parts[part];
-        if (!mrg_program_is_constant(plan->program, i))
-            *rendered = (MrgRendered){TRUE, merge->texts.data + starts[i],
-                                      starts[i + 1] - starts[i]};
-        else if (!is_subject)
-            *rendered =
-                (MrgRendered){FALSE, plan->parts[part].text, plan->parts[part].length};
-    }
-    return refuse_long_subject(merge, error);
-}
-
-/* ---- stamp ---- */
 
 static guint64
 message_number(const MrgMessageKey *key)
@@ -346,6 +299,156 @@ stamp_context(const MrgMerge *merge)
         .is_transactional = g_str_equal(merge->campaign.class_name, "transactional"),
     };
 }
+
+/* A text of the person's own, from the place in the names, or the setting. */
+static const char *
+own_text(const MrgMerge *merge, gsize place, const char *setting)
+{
+    const MrgValue *value = place < merge->plan->n_names ? &merge->slots[place] : NULL;
+    if (!value || value->type != MRG_VALUE_STRING || !value->length)
+        return setting;
+    return mrg_arena_dup(merge->envelope->arena, value->text, value->length);
+}
+
+static void
+fill_urls(const MrgMerge *merge, MrgRenderInput *input)
+{
+    MrgStampContext context = stamp_context(merge);
+    input->urls.unsubscribe = mrg_stamp_url(&context, MRG_TOKEN_UNSUBSCRIBE);
+    input->urls.preferences = mrg_stamp_url(&context, MRG_TOKEN_PREFERENCES);
+    input->urls.view = mrg_stamp_url(&context, MRG_TOKEN_VIEW);
+}
+
+static MrgRenderInput
+render_input(const MrgMerge *merge)
+{
+    const MrgConf *conf = merge->pipeline->conf;
+    MrgArena *arena = merge->envelope->arena;
+    gsize key_bytes = sizeof merge->person.key.bytes;
+    gsize id_length = strlen(merge->campaign.id);
+    guint8 *seed = mrg_arena_alloc(arena, key_bytes + id_length);
+    memcpy(seed, merge->person.key.bytes, key_bytes);
+    memcpy(seed + key_bytes, merge->campaign.id, id_length);
+    MrgRenderInput input = {
+        .slots = merge->slots,
+        .now_us = merge->now_us,
+        .arena = arena,
+        .locale = own_text(merge, merge->plan->locale_name, conf->render_locale),
+        .timezone = own_text(merge, merge->plan->timezone_name, conf->render_timezone),
+        .seed = seed,
+        .seed_length = key_bytes + id_length};
+    if (merge->plan->uses_urls)
+        fill_urls(merge, &input);
+    return input;
+}
+
+/* Runs the templates one behind the other; starts gets where the text of each begins, and
+ * where the last one ends. */
+static gboolean
+run_templates(MrgMerge *merge, const MrgRenderInput *input, gsize *starts, gsize n,
+              GError **error)
+{
+    const MrgProgram *program = merge->plan->program;
+    mrg_buffer_reset(&merge->texts);
+    for (gsize i = 0; i < n; i++) {
+        starts[i] = merge->texts.length;
+        if (!mrg_program_is_constant(program, i) &&
+            !mrg_program_run(program, i, input, &merge->texts, error))
+            return FALSE;
+    }
+    starts[n] = merge->texts.length;
+    return TRUE;
+}
+
+static void
+withhold(MrgMerge *merge, MrgVerdict verdict, const GError *failure)
+{
+    merge->withheld = mrg_disposition_of_verdict(verdict);
+    merge->withheld_reason =
+        mrg_arena_printf(merge->envelope->arena, "%s: %s",
+                         mrg_disposition_of_error(failure)->gate, failure->message);
+    decide(merge, verdict, merge->withheld_reason);
+}
+
+/* Some failures mean that this person gets no mail, or not yet: decisions, and recorded as
+ * such.  FALSE for all others. */
+static gboolean
+withhold_for(MrgMerge *merge, MrgRenderInput *input, gsize *starts, gsize n,
+             const GError *failure)
+{
+    guint missing_field = merge->pipeline->conf->policy_missing_field;
+    gboolean is_missing =
+        g_error_matches(failure, MRG_RENDER_ERROR, MRG_RENDER_ERROR_REQUIRED);
+    if (mrg_disposition_of_error(failure)->verdict == MRG_VERDICT_DROP ||
+        (is_missing && missing_field == MRG_MISSING_DROP)) {
+        withhold(merge, MRG_VERDICT_DROP, failure);
+        return TRUE;
+    }
+    if (!is_missing || missing_field != MRG_MISSING_HOLD)
+        return FALSE;
+    /* What is held must be final: made without the value. */
+    g_autoptr(GError) other = NULL;
+    input->may_lack_required = TRUE;
+    if (run_templates(merge, input, starts, n, &other)) {
+        withhold(merge, MRG_VERDICT_HOLD, failure);
+        return TRUE;
+    }
+    if (mrg_disposition_of_error(other)->verdict != MRG_VERDICT_DROP)
+        return FALSE;
+    withhold(merge, MRG_VERDICT_DROP, other);
+    return TRUE;
+}
+
+/* Only now does the buffer stay where it is. */
+static void
+take_texts(MrgMerge *merge, const gsize *starts, gsize n)
+{
+    const MrgPlan *plan = merge->plan;
+    merge->parts = mrg_arena_array(merge->envelope->arena, MrgRendered, plan->n_parts);
+    for (gsize i = 0; i < n; i++) {
+        gboolean is_subject = plan->has_subject && i == 0;
+        gsize part = i - (plan->has_subject ? 1 : 0);
+        MrgRendered *rendered = is_subject ? &merge->subject : &merge->parts[part];
+        if (!mrg_program_is_constant(plan->program, i))
+            *rendered = (MrgRendered){TRUE, merge->texts.data + starts[i],
+                                      starts[i + 1] - starts[i]};
+        else if (!is_subject)
+            *rendered =
+                (MrgRendered){FALSE, plan->parts[part].text, plan->parts[part].length};
+    }
+}
+
+static gboolean
+refuse_long_subject(const MrgMerge *merge, GError **error)
+{
+    if (merge->subject.length <= SUBJECT_MAX)
+        return TRUE;
+    g_set_error(error, MRG_RENDER_ERROR, MRG_RENDER_ERROR_LIMIT,
+                "subject:1:1: for this person it is longer than %d bytes", SUBJECT_MAX);
+    return FALSE;
+}
+
+static gboolean
+step_render(MrgMerge *merge, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    if (!is_going_out(merge))
+        return TRUE;
+    gsize n = merge->plan->n_parts + (merge->plan->has_subject ? 1 : 0);
+    gsize *starts = mrg_arena_array(merge->envelope->arena, gsize, n + 1);
+    MrgRenderInput input = render_input(merge);
+    if (!run_templates(merge, &input, starts, n, &failure) &&
+        !withhold_for(merge, &input, starts, n, failure)) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return FALSE;
+    }
+    if (!is_going_out(merge))
+        return TRUE;
+    take_texts(merge, starts, n);
+    return refuse_long_subject(merge, error);
+}
+
+/* ---- stamp ---- */
 
 static gboolean
 step_stamp(MrgMerge *merge, GError **error)

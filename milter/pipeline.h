@@ -58,6 +58,8 @@ typedef struct MrgMerge {
     MrgDecision decision;
 
     /* render, stamp */
+    const MrgDisposition *withheld; /* by the template: {{abort}}, {{required}} */
+    const char *withheld_reason;
     MrgBuffer texts;
     MrgRendered subject;
     MrgRendered *parts;

@@ -164,7 +164,8 @@ static gboolean
 list_names(MrgPlan *plan, const MrgSchema *schema, GError **error)
 {
     const MrgProgramField *fields = mrg_program_fields(plan->program, &plan->n_names);
-    plan->names = g_new0(const char *, plan->n_names + 1);
+    /* Two more: what the program's helpers ask for. */
+    plan->names = g_new0(const char *, plan->n_names + 3);
     for (gsize i = 0; i < plan->n_names; i++) {
         const MrgSchemaField *declared = mrg_schema_field(schema, fields[i].name);
         if (declared && declared->is_sensitive) {
@@ -179,9 +180,35 @@ list_names(MrgPlan *plan, const MrgSchema *schema, GError **error)
     return TRUE;
 }
 
+/* The place of a name that the configuration gives, added where the program does not read
+ * it; G_MAXSIZE where there is none. */
+static gsize
+add_name(MrgPlan *plan, const char *name)
+{
+    gsize i = 0;
+    if (!*name)
+        return G_MAXSIZE;
+    while (i < plan->n_names && !g_str_equal(plan->names[i], name))
+        i++;
+    plan->names[i] = name;
+    plan->n_names = MAX(plan->n_names, i + 1);
+    return i;
+}
+
+static void
+add_habits(MrgPlan *plan, const MrgPlanRules *rules)
+{
+    plan->locale_name = plan->timezone_name = G_MAXSIZE;
+    plan->uses_urls = mrg_program_uses_urls(plan->program);
+    if (!mrg_program_uses_locale(plan->program))
+        return;
+    plan->locale_name = add_name(plan, rules->locale_field);
+    plan->timezone_name = add_name(plan, rules->timezone_field);
+}
+
 static MrgPlan *
 plan_new(const MrgMessageKey *content, const MrgEnvelope *envelope,
-         const MrgCampaign *campaign, const MrgSchema *schema, GError **error)
+         const MrgCampaign *campaign, const MrgPlanRules *rules, GError **error)
 {
     g_autoptr(MrgPlan) plan = g_new0(MrgPlan, 1);
     g_atomic_int_set(&plan->references, 1);
@@ -190,23 +217,24 @@ plan_new(const MrgMessageKey *content, const MrgEnvelope *envelope,
     if (!plan->layout)
         return NULL;
     plan->parts = mrg_layout_parts(plan->layout, &plan->n_parts);
-    if (!refuse_fixed_markers(plan, schema, error) ||
-        !compile(plan, campaign, schema, error) || !refuse_whole_person(plan, error) ||
-        !list_names(plan, schema, error))
+    if (!refuse_fixed_markers(plan, rules->schema, error) ||
+        !compile(plan, campaign, rules->schema, error) ||
+        !refuse_whole_person(plan, error) || !list_names(plan, rules->schema, error))
         return NULL;
+    add_habits(plan, rules);
     return g_steal_pointer(&plan);
 }
 
 MrgPlan *
 mrg_plan_get(MrgPlanCache *cache, const MrgMessageKey *content, const MrgEnvelope *envelope,
-             const MrgCampaign *campaign, const MrgSchema *schema, GError **error)
+             const MrgCampaign *campaign, const MrgPlanRules *rules, GError **error)
 {
     MrgPlan *plan = cache_find(cache, content);
     if (plan) {
         mrg_count(MRG_COUNTER_plans_reused);
         return plan;
     }
-    plan = plan_new(content, envelope, campaign, schema, error);
+    plan = plan_new(content, envelope, campaign, rules, error);
     if (plan) {
         mrg_count(MRG_COUNTER_plans_made);
         cache_keep(cache, plan);

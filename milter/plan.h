@@ -27,10 +27,18 @@ typedef struct MrgPlan {
     gboolean has_subject; /* then it is template 0, and part i is template i + 1 */
     const MrgPart *parts;
     gsize n_parts;
-    const char **names; /* of the fields, as many as the program reads */
+    const char **names; /* of the fields: those that the program reads, and behind them */
     gsize n_names;
+    gsize locale_name, timezone_name; /* places in names; G_MAXSIZE for none */
+    gboolean uses_urls;
     guint campaign_number; /* atomic; 0 until a copy has asked the store */
 } MrgPlan;
+
+/* What a plan depends on beside the content; borrowed for as long as the cache lives. */
+typedef struct MrgPlanRules {
+    const MrgSchema *schema;
+    const char *locale_field, *timezone_field; /* "" for none */
+} MrgPlanRules;
 
 typedef struct MrgPlanCache MrgPlanCache;
 
@@ -40,7 +48,7 @@ void mrg_plan_cache_free(MrgPlanCache *cache);
 /* The plan of that content, found or made.  New reference. */
 MrgPlan *mrg_plan_get(MrgPlanCache *cache, const MrgMessageKey *content,
                       const MrgEnvelope *envelope, const MrgCampaign *campaign,
-                      const MrgSchema *schema, GError **error);
+                      const MrgPlanRules *rules, GError **error);
 void mrg_plan_unref(MrgPlan *plan);
 
 #endif

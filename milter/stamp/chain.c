@@ -34,6 +34,19 @@ mrg_stamp_token(const MrgStampContext *context, MrgTokenPurpose purpose)
     return text;
 }
 
+const char *
+mrg_stamp_url(const MrgStampContext *context, MrgTokenPurpose purpose)
+{
+    static const char letters[] = {
+        [MRG_TOKEN_INERT] = '-',       [MRG_TOKEN_OPEN] = 'o',
+        [MRG_TOKEN_CLICK] = 'c',       [MRG_TOKEN_UNSUBSCRIBE] = 'u',
+        [MRG_TOKEN_PREFERENCES] = 'p', [MRG_TOKEN_VIEW] = 'v'};
+    if (!context->base_url)
+        return NULL;
+    return mrg_arena_printf(context->arena, "%s/%c/%s", context->base_url, letters[purpose],
+                            mrg_stamp_token(context, purpose));
+}
+
 void
 mrg_proposal_set_header(MrgProposal *proposal, const char *name, const char *value)
 {

@@ -41,6 +41,9 @@ typedef struct MrgSplice {
 void mrg_stamp_apply(MrgStampContext *context, const MrgLayout *layout, MrgRendered *parts,
                      MrgCopy *copy);
 
+/* The collector's address for this copy and purpose; NULL without a base_url.  Arena. */
+const char *mrg_stamp_url(const MrgStampContext *context, MrgTokenPurpose purpose);
+
 /* Names of the stamps that acted on this copy, for the log line: "pixel,unsubscribe";
  * "" for none. */
 const char *mrg_stamp_names(const MrgStampContext *context);

@@ -26,7 +26,8 @@ typedef enum {
     MRG_TOKEN_OPEN = 1,
     MRG_TOKEN_CLICK = 2,
     MRG_TOKEN_UNSUBSCRIBE = 3,
-    MRG_TOKEN_PREFERENCES = 4
+    MRG_TOKEN_PREFERENCES = 4,
+    MRG_TOKEN_VIEW = 5
 } MrgTokenPurpose;
 
 typedef struct MrgToken {

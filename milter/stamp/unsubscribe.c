@@ -14,10 +14,10 @@ mrg_stamp_unsubscribe(const MrgStampContext *context, MrgProposal *proposal)
 {
     if (!context->base_url)
         return FALSE;
-    const char *token = mrg_stamp_token(context, MRG_TOKEN_UNSUBSCRIBE);
     mrg_proposal_set_header(
         proposal, "List-Unsubscribe",
-        mrg_arena_printf(context->arena, "<%s/u/%s>", context->base_url, token));
+        mrg_arena_printf(context->arena, "<%s>",
+                         mrg_stamp_url(context, MRG_TOKEN_UNSUBSCRIBE)));
     mrg_proposal_set_header(proposal, "List-Unsubscribe-Post",
                             "List-Unsubscribe=One-Click");
     return TRUE;

@@ -325,6 +325,79 @@ people_without_a_profile_follow_the_policy(void)
     }
 }
 
+#define ABORTING                                                          \
+    "X-Campaign: a\nMessage-ID: <1@x>\nSubject: {{upper first_name}}\n\n" \
+    "{{#eq first_name \"Bob\"}}{{abort \"nothing for Bob\"}}{{/eq}}x\n"
+
+static void
+a_template_may_leave_somebody_out(void)
+{
+    g_autoptr(World) world = world_new("[cap one]\nlimit = 1\nper = 24h\n", TRUE);
+    g_auto(Sent) ann = send_text(world, ABORTING, "ann@example.com");
+    g_auto(Sent) bob = send_text(world, ABORTING, "bob@example.com");
+    g_auto(Sent) again = send_text(world, ABORTING, "bob@example.com");
+    g_auto(Sent) other = send_standard(world, 1, "bob@example.com");
+    g_assert_cmpint(ann.answer, ==, MRG_ANSWER_ACCEPT);
+    g_assert_cmpint(bob.answer, ==, MRG_ANSWER_DISCARD);
+    g_assert_cmpstr(bob.calls, ==, "");
+    g_assert_cmpint(again.answer, ==, MRG_ANSWER_DISCARD);
+    g_assert_cmpint(other.answer, ==, MRG_ANSWER_ACCEPT); /* it did not count */
+}
+
+/* What the merge of a message for Bob comes to. */
+static void
+assert_verdict(const char *conf, const char *message, MrgVerdict verdict,
+               const char *reason)
+{
+    g_autoptr(World) world = world_new(conf, TRUE);
+    for (int try = 0; try < 2; try++) {
+        g_autoptr(MrgEnvelope) envelope =
+            make_envelope(world, message, "bob@example.com", MRG_ROLE_MERGE);
+        MrgMerge merge;
+        mrg_merge_init(&merge, world->pipeline, envelope, MRG_MODE_MERGE, 1);
+        mrg_merge_run(&merge);
+        g_assert_cmpint(merge.disposition->verdict, ==, verdict);
+        g_assert_cmpstr(merge.reason, ==, reason);
+        gboolean is_final = verdict != MRG_VERDICT_REJECT;
+        g_assert_cmpint(merge.state.is_repeat, ==, is_final && try == 1);
+        mrg_merge_clear(&merge);
+    }
+}
+
+static void
+a_missing_value_follows_the_policy(void)
+{
+    static const char message[] = "X-Campaign: a\nMessage-ID: <1@x>\n\n{{required code}}\n";
+    static const char reason[] =
+        "required: part text/plain:1:3: helper 'required': this person lacks the value";
+    assert_verdict("", message, MRG_VERDICT_REJECT, reason);
+    assert_verdict("[policy]\nmissing_field = drop\n", message, MRG_VERDICT_DROP, reason);
+    assert_verdict("[policy]\nmissing_field = hold\n", message, MRG_VERDICT_HOLD, reason);
+    assert_verdict("[policy]\nmissing_field = hold\n",
+                   "X-Campaign: a\n\n{{required code}}{{abort \"no\"}}\n", MRG_VERDICT_DROP,
+                   "abort: part text/plain:1:20: no");
+}
+
+static void
+helpers_know_the_person(void)
+{
+    static const char message[] =
+        "X-Campaign: a\nX-Campaign-Data: {\"lang\":\"de\",\"zone\":\"Europe/Oslo\"}\n\n"
+        "{{number 1234.5}} {{date \"2026-07-01T12:00:00Z\" \"HH:mm\"}} {{hash_pick "
+        "\"x\"}}\n"
+        "{{unsubscribe_url}}\n{{preferences_url}}\n{{view_url}}\n";
+    g_autoptr(World) plain = world_new("", TRUE);
+    g_autoptr(World) own =
+        world_new("[render]\nlocale_field = lang\ntimezone_field = zone\n", TRUE);
+    g_auto(Sent) first = send_text(plain, message, "bob@example.com");
+    g_auto(Sent) second = send_text(own, message, "bob@example.com");
+    assert_contains(first.body, "1,234.5 12:00 x");
+    assert_contains(second.body, "1.234,5 14:00 x");
+    assert_contains(first.body, "https://t.example.com/u/");
+    assert_contains(first.body, "https://t.example.com/p/");
+    assert_contains(first.body, "https://t.example.com/v/");
+}
+
 static void
 what_cannot_be_merged_is_refused_with_its_place(void)
 {
@@ -552,6 +625,9 @@ main(int argc, char **argv)
     mrg_mime_init();
     g_log_set_writer_func(forget, NULL, NULL);
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/pipeline/abort", a_template_may_leave_somebody_out);
+    g_test_add_func("/pipeline/required", a_missing_value_follows_the_policy);
+    g_test_add_func("/pipeline/helpers", helpers_know_the_person);
     g_test_add_func("/pipeline/merge", a_copy_is_merged_for_its_recipient_alone);
     g_test_add_func("/pipeline/pixel", a_pixel_needs_consent_and_a_profile);
     g_test_add_func("/pipeline/suppressed", the_suppressed_get_nothing);
