@@ -92,7 +92,7 @@ mrg_verb_help(MrgTool *tool, int argc, char **argv)
         "usage: merganser [-c FILE] VERB [OPTION...] [ARGUMENT...]\n\nMail merge at the "
         "MTA. Verbs:\n\n");
     for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++)
-        g_print("  %-15s %s\n", verbs[i].name, verbs[i].help);
+        g_print("  %-19s %s\n", verbs[i].name, verbs[i].help);
     g_print(
         "\n  -c FILE         read FILE instead of " MRG_SYSCONF_DIR "/merganser.conf\n"
         "  --version       print the version\n\n'merganser VERB --help' tells more of one. "

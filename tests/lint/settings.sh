@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# conf/settings.def is the single source: the sample and the manual page are what it says.
+# conf/settings.def and render/helpers.def are the single sources: the sample and the manual
+# pages are what they say.
 . "${G_TEST_SRCDIR:?}/lint/tap.sh"
 
 tool="${G_TEST_BUILDDIR:?}/../merganser"
@@ -21,6 +22,8 @@ same() {
 }
 same sample conf/merganser.conf
 same man conf/man/merganser.conf.5
+check "conf/man/merganser-templates.5 is what 'merganser conf man-templates' prints" "$(
+	"$tool" conf man-templates | cmp - conf/man/merganser-templates.5 2>&1)"
 check 'every verb stands in merganser(1)' "$(sed -nE 's/^VERB\("([^"]+)".*/\1/p' ctl/verbs.def |
 	while read -r verb; do grep -qF ".B $verb" conf/man/merganser.1 || echo "$verb"; done)"
 check 'every verb is completed' "$(sed -nE 's/^VERB\("([a-z]+).*/\1/p' ctl/verbs.def | sort -u |

@@ -167,6 +167,8 @@ def every_verb_can_speak_json(bench):
         text = run(bench, "conf", verb, "--plugin-dir", plugins)[1]
         out = run(bench, "conf", verb, "--plugin-dir", plugins, "--json")[1]
         tap.equal(json.loads(out), {"text": text}, f"conf {verb}")
+    page = run(bench, "conf", "man-templates")[1]
+    tap.equal(json.loads(run(bench, "conf", "man-templates", "--json")[1]), {"text": page}, "page")
     names = [verb["name"] for verb in json.loads(run(bench, "help", "--json")[1])]
     tap.true("why" in names and "profile import" in names, f"verbs {names}")
 
