@@ -3,8 +3,9 @@
  * fuzz-render: any template, over any data.
  *
  * Byte 0: dialect (bits 0 and 4), escape (bits 1 and 2), whether the whole object
- * is given (bit 3), compile options (bits 5 to 7).  Byte 1: how many bytes at the
- * end make the data.  The rest is the template, which is the partial "p" as well.
+ * is given (bit 3), compile options (bits 5 to 7); with any of these the person has
+ * habits and links, and may lack what is required.  Byte 1: how many bytes at the end
+ * make the data.  The rest is the template, which is the partial "p" as well.
  */
 #include "config.h"
 
@@ -15,6 +16,7 @@
 
 #define OUT_LIMIT (1u << 16)
 #define DEPTH 4
+#define NOW_US G_GINT64_CONSTANT(1795521600000000)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -101,9 +103,25 @@ check_text(const MrgBuffer *out, MrgEscape escape, gsize literal_bytes)
         g_assert_false(out->data[i] == '\r' || out->data[i] == '\n' || !out->data[i]);
 }
 
+static MrgRenderInput
+make_input(guint8 flags, const MrgValue *slots, const MrgValue *root, MrgArena *arena)
+{
+    MrgRenderInput input = {
+        .slots = slots, .root = flags & 8 ? root : NULL, .arena = arena, .now_us = NOW_US};
+    if (flags < 32)
+        return input;
+    input.locale = "pl_PL";
+    input.timezone = "Europe/Oslo";
+    input.seed = (const guint8 *) "seed";
+    input.seed_length = 4;
+    input.urls.unsubscribe = input.urls.preferences = input.urls.view = "https://x/?a&b";
+    input.may_lack_required = TRUE;
+    return input;
+}
+
 /* Runs twice: the second text must be the first. */
 static void
-run(const MrgProgram *program, Bytes *bytes, gboolean has_root, const MrgTemplate *template)
+run(const MrgProgram *program, Bytes *bytes, guint8 flags, const MrgTemplate *template)
 {
     gsize n;
     const MrgProgramField *fields = mrg_program_fields(program, &n);
@@ -115,8 +133,7 @@ run(const MrgProgram *program, Bytes *bytes, gboolean has_root, const MrgTemplat
             (MrgMember){fields[i].name, (guint32) strlen(fields[i].name), slots[i]};
     }
     MrgValue root = mrg_value_object(members, n);
-    MrgRenderInput input = {
-        .slots = slots, .root = has_root ? &root : NULL, .arena = bytes->arena};
+    const MrgRenderInput input = make_input(flags, slots, &root, bytes->arena);
     g_auto(MrgBuffer) first, second;
     mrg_buffer_init(&first, OUT_LIMIT);
     mrg_buffer_init(&second, OUT_LIMIT);
@@ -205,6 +222,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_assert_nonnull(listing);
     g_autoptr(MrgArena) arena = mrg_arena_new();
     Bytes bytes = {data + size - n_data, n_data, arena};
-    run(program, &bytes, (data[0] >> 3) & 1, &template);
+    run(program, &bytes, data[0], &template);
     return 0;
 }
