@@ -108,7 +108,7 @@ compile_message(const Check *check, Subject *subject, GError **error)
     list_templates(subject, dialect);
     MrgPlanCache *cache = mrg_plan_cache_new(1);
     const MrgMessageKey content = {{0}};
-    const MrgPlanRules rules = {check->args.schema, "", ""};
+    const MrgPlanRules rules = {check->args.schema, "", "", check->args.blocks};
     MrgPlan *plan =
         mrg_plan_get(cache, &content, subject->envelope, &campaign, &rules, error);
     if (plan)

@@ -30,32 +30,25 @@ static int
 read_blocks(MrgTemplateArgs *args)
 {
     g_autoptr(GError) error = NULL;
+    g_autofree char *map = NULL;
+    gsize length = 0;
     const char *folder = args->partials_path ? args->partials_path : "";
     if (*folder && !g_file_test(folder, G_FILE_TEST_IS_DIR)) {
         g_printerr("merganser: %s: is no folder; --partials takes one of NAME.hbs files\n",
                    folder);
         return EX_NOINPUT;
     }
-    args->blocks = mrg_blocks_read(folder, &error);
-    return args->blocks ? EX_OK : mrg_verb_fail(error);
-}
-
-static int
-read_map(MrgTemplateArgs *args)
-{
-    g_autofree char *text = NULL;
-    g_autoptr(GError) error = NULL;
-    gsize length = 0;
-    if (!args->map_path)
+    if (args->map_path && !g_file_get_contents(args->map_path, &map, &length, &error)) {
+        g_printerr("merganser: %s\n", error->message);
+        return EX_NOINPUT;
+    }
+    args->blocks = mrg_blocks_read(folder, args->map_path ? args->map_path : "", &error);
+    if (args->blocks)
         return EX_OK;
-    if (mrg_read_file(args->map_path, MRG_TEMPLATE_BYTES_MAX, &text, &length, &error))
-        args->slots = mrg_slots_parse(args->map_path, text, length, &error);
-    if (args->slots)
-        return EX_OK;
-    const MrgTemplate map = {.name = args->map_path, .text = text, .length = length};
-    if (!text || error->domain != MRG_RENDER_ERROR)
+    const MrgTemplate template = {.name = args->map_path, .text = map, .length = length};
+    if (!map || !g_str_has_prefix(error->message, args->map_path))
         return mrg_verb_fail(error);
-    mrg_template_error_print(args, error, &map);
+    mrg_template_error_print(args, error, &template);
     return EX_DATAERR;
 }
 
@@ -74,11 +67,11 @@ mrg_template_args_read(MrgTemplateArgs *args)
         mrg_schema_load(args->schema_path ? args->schema_path : "", args->arena, &error);
     if (!args->schema)
         return mrg_verb_fail(error);
-    if ((code = read_blocks(args)) || (code = read_map(args)))
+    if ((code = read_blocks(args)))
         return code;
     args->options.declared = args->schema->names;
     args->options.partials = mrg_blocks_partials(args->blocks);
-    args->options.slots = args->slots;
+    args->options.slots = mrg_blocks_slots(args->blocks);
     return EX_OK;
 }
 
@@ -91,7 +84,6 @@ mrg_template_args_clear(MrgTemplateArgs *args)
     g_free(args->map_path);
     g_strfreev(args->option_names);
     mrg_blocks_unref(args->blocks);
-    mrg_slots_free(args->slots);
     mrg_arena_free(args->arena);
 }
 

@@ -20,7 +20,6 @@ typedef struct MrgTemplateArgs {
     MrgArena *arena;
     const MrgSchema *schema;
     MrgBlocks *blocks;
-    MrgSlots *slots;
     MrgCompileOptions options;
 } MrgTemplateArgs;
 

@@ -26,6 +26,7 @@ struct MrgBlocks {
     gsize n_files;
     const char **names;
     MrgPartialSource partials;
+    MrgSlots *slots;
 };
 
 /* ---- walking the folder ---- */
@@ -102,13 +103,28 @@ compare_found(gconstpointer a, gconstpointer b)
     return strcmp(((const Found *) a)->name, ((const Found *) b)->name);
 }
 
-/* The files, by name; NULL on failure. */
+/* The map, as a file without a name. */
+static gboolean
+find_map(const char *map, GArray *files, GError **error)
+{
+    Found found = {0};
+    if (!*map)
+        return TRUE;
+    if (stat(map, &found.status) < 0)
+        return errno == ENOENT || fail(map, g_strerror(errno), error);
+    found.name = g_strdup("");
+    found.path = g_strdup(map);
+    g_array_append_val(files, found);
+    return TRUE;
+}
+
+/* The files, by name, in front of them the map; NULL on failure. */
 static GArray *
-list_files(const char *folder, GError **error)
+list_files(const char *folder, const char *map, GError **error)
 {
     g_autoptr(GArray) files = g_array_new(FALSE, FALSE, sizeof(Found));
     g_array_set_clear_func(files, found_clear);
-    if (*folder && !walk(folder, "", 0, files, error))
+    if ((*folder && !walk(folder, "", 0, files, error)) || !find_map(map, files, error))
         return NULL;
     g_array_sort(files, compare_found);
     return g_steal_pointer(&files);
@@ -137,20 +153,33 @@ read_tags(const char *text, gsize length, MrgArena *arena)
 }
 
 static gboolean
+read_map(MrgBlocks *blocks, const char *path, const char *text, gsize length,
+         GError **error)
+{
+    g_autoptr(GError) reason = NULL;
+    blocks->slots = mrg_slots_parse(path, text, length, &reason);
+    if (!blocks->slots)
+        g_set_error_literal(error, MRG_ERROR, MRG_ERROR_CONFIG, reason->message);
+    return blocks->slots != NULL;
+}
+
+static gboolean
 read_file(MrgBlocks *blocks, const Found *found, gsize *total, GError **error)
 {
     g_autofree char *text = NULL;
     g_autoptr(GError) reason = NULL;
     gsize length;
     if (found->status.st_size > FILE_BYTES_MAX)
-        return fail(found->path, "the block is larger than 1 MiB", error);
+        return fail(found->path, "the file is larger than 1 MiB", error);
     if (!g_file_get_contents(found->path, &text, &length, &reason))
         return fail(found->path, reason->message, error);
     *total += length;
     if (length > FILE_BYTES_MAX || *total > ALL_BYTES_MAX)
         return fail(found->path, "the blocks together are larger than 64 MiB", error);
     if (!g_utf8_validate_len(text, length, NULL))
-        return fail(found->path, "the block is not UTF-8", error);
+        return fail(found->path, "the file is not UTF-8", error);
+    if (!*found->name)
+        return read_map(blocks, found->path, text, length, error);
     const char *name = mrg_arena_strdup(blocks->arena, found->name);
     blocks->names[blocks->n_files] = name;
     blocks->files[blocks->n_files++] =
@@ -196,9 +225,9 @@ read_all(const GArray *files, GError **error)
 }
 
 MrgBlocks *
-mrg_blocks_read(const char *folder, GError **error)
+mrg_blocks_read(const char *folder, const char *map, GError **error)
 {
-    g_autoptr(GArray) files = list_files(folder, error);
+    g_autoptr(GArray) files = list_files(folder, map, error);
     return files ? read_all(files, error) : NULL;
 }
 
@@ -214,6 +243,7 @@ mrg_blocks_unref(MrgBlocks *blocks)
 {
     if (!blocks || !g_atomic_int_dec_and_test(&blocks->references))
         return;
+    mrg_slots_free(blocks->slots);
     mrg_arena_free(blocks->arena);
     g_free(blocks);
 }
@@ -231,11 +261,17 @@ mrg_blocks_partials(const MrgBlocks *blocks)
     return &blocks->partials;
 }
 
+const MrgSlots *
+mrg_blocks_slots(const MrgBlocks *blocks)
+{
+    return blocks->slots;
+}
+
 /* ---- reading again ---- */
 
 struct MrgLibrary {
     pthread_mutex_t mutex;
-    char *folder;
+    char *folder, *map;
     MrgBlocks *blocks;
     guint64 state, refused; /* of the folder: read, and not readable */
     gint64 next_look_us;
@@ -276,9 +312,9 @@ state_of(const GArray *files, gint64 *newest_us)
 }
 
 MrgLibrary *
-mrg_library_new(const char *folder, GError **error)
+mrg_library_new(const char *folder, const char *map, GError **error)
 {
-    g_autoptr(GArray) files = list_files(folder, error);
+    g_autoptr(GArray) files = list_files(folder, map, error);
     MrgBlocks *blocks = files ? read_all(files, error) : NULL;
     gint64 newest_us;
     if (!blocks)
@@ -286,6 +322,7 @@ mrg_library_new(const char *folder, GError **error)
     MrgLibrary *library = g_new0(MrgLibrary, 1);
     pthread_mutex_init(&library->mutex, NULL);
     library->folder = g_strdup(folder);
+    library->map = g_strdup(map);
     library->blocks = blocks;
     library->state = state_of(files, &newest_us);
     return library;
@@ -299,6 +336,7 @@ mrg_library_free(MrgLibrary *library)
     mrg_blocks_unref(library->blocks);
     pthread_mutex_destroy(&library->mutex);
     g_free(library->folder);
+    g_free(library->map);
     g_free(library);
 }
 
@@ -306,7 +344,7 @@ static void
 look(MrgLibrary *library, gint64 now_us, GError **error)
 {
     g_autoptr(GError) reason = NULL;
-    g_autoptr(GArray) files = list_files(library->folder, &reason);
+    g_autoptr(GArray) files = list_files(library->folder, library->map, &reason);
     gint64 newest_us = 0;
     guint64 state = files ? state_of(files, &newest_us) : 1;
     if (state == library->state || state == library->refused ||
@@ -328,7 +366,7 @@ MrgBlocks *
 mrg_library_get(MrgLibrary *library, gint64 now_us, GError **error)
 {
     pthread_mutex_lock(&library->mutex);
-    if (*library->folder && now_us >= library->next_look_us) {
+    if (now_us >= library->next_look_us) {
         library->next_look_us = now_us + MRG_SECOND_US;
         look(library, now_us, error);
     }

@@ -34,6 +34,7 @@ struct MrgPipeline {
     MrgStore *store;
     MrgOutbox *outbox;
     MrgPlanCache *plans;
+    MrgLibrary *library;
     MrgIntakeRules rules;
     gint64 horizon_us;
 };
@@ -133,8 +134,13 @@ static gboolean
 step_plan(MrgMerge *merge, GError **error)
 {
     const MrgConf *conf = merge->pipeline->conf;
+    g_autoptr(GError) stale = NULL;
+    g_autoptr(MrgBlocks) blocks =
+        mrg_library_get(merge->pipeline->library, mrg_clock_now_us(), &stale);
+    if (stale)
+        g_warning("the block library stays as it was: %s", stale->message);
     const MrgPlanRules rules = {conf->schema, conf->render_locale_field,
-                                conf->render_timezone_field};
+                                conf->render_timezone_field, blocks};
     MrgMessageKey content;
     hash_content(merge, &content);
     merge->plan = mrg_plan_get(merge->pipeline->plans, &content, merge->envelope,
@@ -674,6 +680,9 @@ mrg_pipeline_new(MrgConf *conf, GError **error)
     pipeline->store = mrg_conf_open_store(conf, error);
     if (!pipeline->store || !open_outbox(pipeline, error))
         return NULL;
+    pipeline->library = mrg_library_new(conf->render_blocks, conf->render_block_map, error);
+    if (!pipeline->library)
+        return NULL;
     return g_steal_pointer(&pipeline);
 }
 
@@ -691,6 +700,7 @@ mrg_pipeline_unref(MrgPipeline *pipeline)
         return;
     mrg_outbox_free(pipeline->outbox);
     mrg_plan_cache_free(pipeline->plans);
+    mrg_library_free(pipeline->library);
     g_clear_pointer(&pipeline->store, mrg_store_close);
     g_clear_pointer(&pipeline->keyring, mrg_keyring_unref);
     mrg_conf_unref(pipeline->conf);

@@ -14,6 +14,7 @@ struct MrgPlanCache {
     GHashTable *plans; /* MrgMessageKey to Entry, which lies in by_use too */
     GQueue by_use;     /* the one used last comes first */
     guint capacity;
+    MrgBlocks *blocks; /* that the plans are made with */
 };
 
 typedef struct Entry {
@@ -67,14 +68,28 @@ mrg_plan_cache_free(MrgPlanCache *cache)
     if (!cache)
         return;
     g_hash_table_unref(cache->plans);
+    mrg_blocks_unref(cache->blocks);
     pthread_mutex_destroy(&cache->mutex);
     g_free(cache);
 }
 
+/* Other blocks make other plans. */
+static void
+use_blocks(MrgPlanCache *cache, MrgBlocks *blocks)
+{
+    if (cache->blocks == blocks)
+        return;
+    g_queue_init(&cache->by_use);
+    g_hash_table_remove_all(cache->plans);
+    mrg_blocks_unref(cache->blocks);
+    cache->blocks = mrg_blocks_ref(blocks);
+}
+
 static MrgPlan *
-cache_find(MrgPlanCache *cache, const MrgMessageKey *content)
+cache_find(MrgPlanCache *cache, const MrgMessageKey *content, MrgBlocks *blocks)
 {
     pthread_mutex_lock(&cache->mutex);
+    use_blocks(cache, blocks);
     Entry *entry = g_hash_table_lookup(cache->plans, content);
     if (entry) {
         g_queue_unlink(&cache->by_use, &entry->link);
@@ -86,10 +101,10 @@ cache_find(MrgPlanCache *cache, const MrgMessageKey *content)
 }
 
 static void
-cache_keep(MrgPlanCache *cache, MrgPlan *plan)
+cache_keep(MrgPlanCache *cache, MrgPlan *plan, const MrgBlocks *blocks)
 {
     pthread_mutex_lock(&cache->mutex);
-    if (!g_hash_table_contains(cache->plans, &plan->content)) {
+    if (cache->blocks == blocks && !g_hash_table_contains(cache->plans, &plan->content)) {
         Entry *entry = g_new0(Entry, 1);
         entry->plan = plan_ref(plan);
         entry->link.data = entry;
@@ -104,7 +119,8 @@ cache_keep(MrgPlanCache *cache, MrgPlan *plan)
 }
 
 static gboolean
-compile(MrgPlan *plan, const MrgCampaign *campaign, const MrgSchema *schema, GError **error)
+compile(MrgPlan *plan, const MrgCampaign *campaign, const MrgPlanRules *rules,
+        GError **error)
 {
     MrgDialect dialect;
     if (!mrg_dialect_parse(campaign->dialect, &dialect)) {
@@ -124,7 +140,9 @@ compile(MrgPlan *plan, const MrgCampaign *campaign, const MrgSchema *schema, GEr
         templates[n++] = (MrgTemplate){part->name, part->text, part->length, dialect,
                                        part->is_html ? MRG_ESCAPE_HTML : MRG_ESCAPE_TEXT};
     }
-    const MrgCompileOptions options = {.declared = schema->names};
+    const MrgCompileOptions options = {.declared = rules->schema->names,
+                                       .partials = mrg_blocks_partials(rules->blocks),
+                                       .slots = mrg_blocks_slots(rules->blocks)};
     plan->program = mrg_program_compile(templates, n, &options, error);
     return plan->program != NULL;
 }
@@ -218,8 +236,8 @@ plan_new(const MrgMessageKey *content, const MrgEnvelope *envelope,
         return NULL;
     plan->parts = mrg_layout_parts(plan->layout, &plan->n_parts);
     if (!refuse_fixed_markers(plan, rules->schema, error) ||
-        !compile(plan, campaign, rules->schema, error) ||
-        !refuse_whole_person(plan, error) || !list_names(plan, rules->schema, error))
+        !compile(plan, campaign, rules, error) || !refuse_whole_person(plan, error) ||
+        !list_names(plan, rules->schema, error))
         return NULL;
     add_habits(plan, rules);
     return g_steal_pointer(&plan);
@@ -229,7 +247,7 @@ MrgPlan *
 mrg_plan_get(MrgPlanCache *cache, const MrgMessageKey *content, const MrgEnvelope *envelope,
              const MrgCampaign *campaign, const MrgPlanRules *rules, GError **error)
 {
-    MrgPlan *plan = cache_find(cache, content);
+    MrgPlan *plan = cache_find(cache, content, rules->blocks);
     if (plan) {
         mrg_count(MRG_COUNTER_plans_reused);
         return plan;
@@ -237,7 +255,7 @@ mrg_plan_get(MrgPlanCache *cache, const MrgMessageKey *content, const MrgEnvelop
     plan = plan_new(content, envelope, campaign, rules, error);
     if (plan) {
         mrg_count(MRG_COUNTER_plans_made);
-        cache_keep(cache, plan);
+        cache_keep(cache, plan, rules->blocks);
     }
     return plan;
 }

@@ -14,6 +14,7 @@
 #ifndef MRG_PLAN_H
 #define MRG_PLAN_H
 
+#include "milter/blocks.h"
 #include "milter/conf.h"
 #include "milter/message/campaign.h"
 #include "milter/message/mime.h"
@@ -38,6 +39,7 @@ typedef struct MrgPlan {
 typedef struct MrgPlanRules {
     const MrgSchema *schema;
     const char *locale_field, *timezone_field; /* "" for none */
+    MrgBlocks *blocks;                         /* a change of it drops all plans */
 } MrgPlanRules;
 
 typedef struct MrgPlanCache MrgPlanCache;

@@ -248,6 +248,15 @@ mrg_builder_at(MrgBuilder *builder, gsize offset)
     builder->offset = offset;
 }
 
+/* A block has lines, which a header field must not have. */
+static void
+keep_one_line(char *text, gsize length)
+{
+    for (gsize i = 0; i < length; i++)
+        if (g_ascii_iscntrl(text[i]))
+            text[i] = ' ';
+}
+
 void
 mrg_builder_literal(MrgBuilder *builder, const char *text, gsize length)
 {
@@ -259,6 +268,8 @@ mrg_builder_literal(MrgBuilder *builder, const char *text, gsize length)
         return;
     }
     g_string_append_len(builder->pool, text, (gssize) length);
+    if (builder->section.escape == MRG_ESCAPE_HEADER)
+        keep_one_line(builder->pool->str + offset, length);
     MrgInstruction *last = last_of(builder, MRG_OP_LITERAL);
     gsize joined = length + (last ? mrg_literal_length(last) : 0);
     if (!last || joined > MRG_LITERAL_MAX) {

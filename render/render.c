@@ -120,13 +120,23 @@ compile_text(const Compiling *all, const MrgTemplate *template, const MrgPartial
     return compile(&compilation) && mrg_builder_end_partial(all->builder);
 }
 
+/* A block that is one line ends like one, but not within a header field. */
+static void
+trim_last_line(MrgTemplate *template)
+{
+    while (template->length && strchr("\r\n", template->text[template->length - 1]))
+        template->length--;
+}
+
 /* More of them may come up while they are compiled. */
 static gboolean
 compile_partials(const Compiling *all, GError **error)
 {
     const MrgPartial *partial;
     for (guint i = 0; (partial = mrg_partials_get(all->partials, i)); i++) {
-        const MrgPartial copy = *partial;
+        MrgPartial copy = *partial;
+        if (copy.template.escape == MRG_ESCAPE_HEADER)
+            trim_last_line(&copy.template);
         if (!compile_text(all, &copy.template, &copy, error))
             return FALSE;
     }

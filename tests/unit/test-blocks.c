@@ -80,7 +80,7 @@ files_are_blocks(Folder *folder, gconstpointer data G_GNUC_UNUSED)
     put(folder, "note.txt", "no block", -1);
     put(folder, ".b.hbs.swp", "no block", -1);
     put(folder, ".git/x.hbs", "no block", -1);
-    g_autoptr(MrgBlocks) blocks = mrg_blocks_read(folder->path, &error);
+    g_autoptr(MrgBlocks) blocks = mrg_blocks_read(folder->path, "", &error);
     g_assert_no_error(error);
     gsize n;
     const MrgBlockFile *files = mrg_blocks_files(blocks, &n);
@@ -96,7 +96,7 @@ files_are_blocks(Folder *folder, gconstpointer data G_GNUC_UNUSED)
     assert_text(blocks, "", NULL);
     static const char *const none[] = {"", "/nowhere/at/all"};
     for (gsize i = 0; i < G_N_ELEMENTS(none); i++) {
-        g_autoptr(MrgBlocks) nothing = mrg_blocks_read(none[i], &error);
+        g_autoptr(MrgBlocks) nothing = mrg_blocks_read(none[i], none[i], &error);
         g_assert_no_error(error);
         mrg_blocks_files(nothing, &n);
         g_assert_cmpuint(n, ==, 0);
@@ -107,7 +107,7 @@ static void
 assert_refused(const Folder *folder, const char *what)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(MrgBlocks) blocks = mrg_blocks_read(folder->path, &error);
+    g_autoptr(MrgBlocks) blocks = mrg_blocks_read(folder->path, "", &error);
     g_assert_null(blocks);
     g_assert_error(error, MRG_ERROR, MRG_ERROR_CONFIG);
     g_assert_true(g_str_has_prefix(error->message, folder->path));
@@ -120,9 +120,9 @@ bad_files_are_named(Folder *folder, gconstpointer data G_GNUC_UNUSED)
     g_autofree char *large = g_strnfill((1 << 20) + 1, 'x');
     g_autofree char *loop = g_build_filename(folder->path, "loop", NULL);
     put(folder, "bad.hbs", "\xff", 1);
-    assert_refused(folder, "bad.hbs: the block is not UTF-8");
+    assert_refused(folder, "bad.hbs: the file is not UTF-8");
     put(folder, "bad.hbs", large, -1);
-    assert_refused(folder, "bad.hbs: the block is larger than 1 MiB");
+    assert_refused(folder, "bad.hbs: the file is larger than 1 MiB");
     put(folder, "bad.hbs", "x", -1);
     g_assert_cmpint(symlink(".", loop), ==, 0);
     assert_refused(folder, "nested deeper than 16");
@@ -136,7 +136,7 @@ a_changed_folder_is_read_again(Folder *folder, gconstpointer data G_GNUC_UNUSED)
     g_autoptr(GError) error = NULL;
     gint64 now = g_get_real_time();
     put(folder, "a.hbs", "one", -1);
-    MrgLibrary *library = mrg_library_new(folder->path, &error);
+    MrgLibrary *library = mrg_library_new(folder->path, "", &error);
     g_assert_no_error(error);
     g_autoptr(MrgBlocks) first = mrg_library_get(library, now + HOUR, &error);
     g_autoptr(MrgBlocks) same = mrg_library_get(library, now + 2 * HOUR, &error);
@@ -159,7 +159,7 @@ half_written_files_wait(Folder *folder, gconstpointer data G_GNUC_UNUSED)
 {
     g_autoptr(GError) error = NULL;
     put(folder, "a.hbs", "one", -1);
-    MrgLibrary *library = mrg_library_new(folder->path, &error);
+    MrgLibrary *library = mrg_library_new(folder->path, "", &error);
     put(folder, "b.hbs", "half", -1);
     gint64 now = g_get_real_time();
     g_autoptr(MrgBlocks) young = mrg_library_get(library, now, &error);
@@ -176,7 +176,7 @@ a_broken_folder_keeps_the_old(Folder *folder, gconstpointer data G_GNUC_UNUSED)
 {
     g_autoptr(GError) error = NULL;
     put(folder, "a.hbs", "one", -1);
-    MrgLibrary *library = mrg_library_new(folder->path, &error);
+    MrgLibrary *library = mrg_library_new(folder->path, "", &error);
     put(folder, "b.hbs", "\xff", 1);
     gint64 now = g_get_real_time() + HOUR;
     g_autoptr(MrgBlocks) kept = mrg_library_get(library, now, &error);
@@ -189,6 +189,30 @@ a_broken_folder_keeps_the_old(Folder *folder, gconstpointer data G_GNUC_UNUSED)
     put(folder, "b.hbs", "two", -1);
     g_autoptr(MrgBlocks) mended = mrg_library_get(library, now + 2 * HOUR, &error);
     assert_text(mended, "b", "two");
+    mrg_library_free(library);
+}
+
+static void
+the_map_belongs_to_it(Folder *folder, gconstpointer data G_GNUC_UNUSED)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *map = g_build_filename(folder->path, "blocks.map", NULL);
+    put(folder, "a.hbs", "A", -1);
+    MrgLibrary *library = mrg_library_new(folder->path, map, &error);
+    g_assert_no_error(error);
+    put(folder, "blocks.map", "|hero|a||yes\n", -1);
+    gint64 now = g_get_real_time() + HOUR;
+    g_autoptr(MrgBlocks) blocks = mrg_library_get(library, now, &error);
+    g_assert_nonnull(mrg_blocks_slots(blocks));
+    put(folder, "blocks.map", "|hero|a||\n", -1);
+    g_autoptr(MrgBlocks) kept = mrg_library_get(library, now + HOUR, &error);
+    g_assert_true(kept == blocks);
+    g_autofree char *message =
+        g_strconcat(map,
+                    ":1:2: the slot has no fallback: a rule without condition whose "
+                    "last column says yes",
+                    NULL);
+    g_assert_cmpstr(error->message, ==, message);
     mrg_library_free(library);
 }
 
@@ -205,6 +229,7 @@ main(int argc, char **argv)
         {"/blocks/changed", a_changed_folder_is_read_again},
         {"/blocks/half-written", half_written_files_wait},
         {"/blocks/broken", a_broken_folder_keeps_the_old},
+        {"/blocks/map", the_map_belongs_to_it},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
         g_test_add(cases[i].name, Folder, NULL, set_up, cases[i].run, tear_down);
