@@ -219,6 +219,31 @@ without_a_url_the_link_is_an_error(void)
                      "x");
 }
 
+/* More formats than are kept open, from more threads than one. */
+static void *
+format_for_others(void *context G_GNUC_UNUSED)
+{
+    for (guint i = 0; i < 400; i++) {
+        g_autofree char *json = g_strdup_printf("{\"n\":%u}", i % 90);
+        g_autofree char *expected = g_strdup_printf("%u.234,5 1970 %u", i % 9 + 1, i % 90);
+        g_autofree char *text = g_strdup_printf(
+            "{{number %u234.5 locale=\"de\"}} {{date 0 (concat \"yyyy '\" n \"'\")}}",
+            i % 9 + 1);
+        g_assert_renders(text, json, expected);
+    }
+    return NULL;
+}
+
+static void
+formatters_in_hand_are_nobody_elses(void)
+{
+    GThread *threads[4];
+    for (gsize i = 0; i < G_N_ELEMENTS(threads); i++)
+        threads[i] = g_thread_new("format", format_for_others, NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(threads); i++)
+        g_thread_join(threads[i]);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -227,6 +252,7 @@ main(int argc, char **argv)
     g_test_add_func("/helpers/formats", check_formats);
     g_test_add_func("/helpers/dates", check_dates);
     g_test_add_func("/helpers/lists", check_lists);
+    g_test_add_func("/helpers/threads", formatters_in_hand_are_nobody_elses);
     g_test_add_func("/helpers/input", the_input_says_locale_and_zone);
     g_test_add_func("/helpers/hash-pick", a_pick_is_stable_and_fair);
     g_test_add_func("/helpers/urls", without_a_url_the_link_is_an_error);

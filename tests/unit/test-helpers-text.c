@@ -95,6 +95,10 @@ static const Case choices[] = {
      "{\"b\":0}", "x0yz"},
     {"{{#if c}}{{abort \"no\"}}{{/if}}ok{{required z}}", "{\"z\":0}", "ok0"},
     {"a\n{{#if c}}{{abort \"no picks\"}}{{/if}}", "{\"c\":1}", "error: t:2:12: no picks"},
+    {"{{#unless picks}}{{abort}}{{/unless}}", "{}", "error: t:1:20: the template says so"},
+    {"{{abort}}{{now}}{{season}}.", "{\"abort\":1,\"now\":null,\"season\":\"Xmas\"}",
+     "1Xmas."},
+    {"{{#each l}}{{now}}{{/each}}{{@root.view_url}}", "{\"l\":[{\"now\":7}]}", "7"},
     {"{{required (trim s)}}", "{\"s\":\" \"}",
      "error: t:1:3: helper 'required': this person lacks the value"},
 };

@@ -243,6 +243,49 @@ helpers_are_found_by_name(void)
     }
     g_assert_null(mrg_helper_find("eqq", 3));
     g_assert_null(mrg_helper_find("e", 1));
+    g_assert_null(mrg_helper_find("", 0));
+}
+
+static MrgValue
+count_arguments(MrgHelperCall *call)
+{
+    return mrg_value_number(call->n_args * 10 + call->n_named, call->arena);
+}
+
+/* The text of a template that may call own helpers, or the error. */
+static char *
+render_with_own(const char *text)
+{
+    static const MrgHelper own[] = {
+        {.name = "count", .function = count_arguments, .max_args = 9},
+        {.name = "upper",
+         .function = count_arguments,
+         .max_args = 9,
+         .flags = MRG_HELPER_NAMED},
+    };
+    const MrgCompileOptions options = {.helpers = own, .n_helpers = G_N_ELEMENTS(own)};
+    const MrgTemplate template = {.name = "t", .text = text, .length = strlen(text)};
+    const MrgValue slots[] = {MRG_VALUE_MISSING_INIT, MRG_VALUE_MISSING_INIT};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MrgArena) arena = mrg_arena_new();
+    g_autoptr(MrgProgram) program = mrg_program_compile(&template, 1, &options, &error);
+    const MrgRenderInput input = {.slots = slots, .arena = arena};
+    g_auto(MrgBuffer) out;
+    mrg_buffer_init(&out, 1000);
+    if (!program || !mrg_program_run(program, 0, &input, &out, &error))
+        return g_strdup(error->message);
+    return mrg_buffer_dup(&out);
+}
+
+static void
+own_helpers_win(void)
+{
+    g_autofree char *won = render_with_own("{{count}} {{count a}} {{upper a x=1 y=2}}");
+    g_autofree char *refused = render_with_own("{{count x=1}}");
+    g_autofree char *block = render_with_own("{{#each a}}{{else}}{{lower \"A\"}}{{/each}}");
+    g_assert_cmpstr(won, ==, "0 10 12");
+    g_assert_cmpstr(refused, ==, "t:1:3: helper 'count' takes no named arguments");
+    g_assert_cmpstr(block, ==, "a");
 }
 
 int
@@ -260,5 +303,6 @@ main(int argc, char **argv)
     g_test_add_func("/render/program/reference", programs_are_shared);
     g_test_add_func("/render/program/dialects", dialects_have_names);
     g_test_add_func("/render/program/helpers", helpers_are_found_by_name);
+    g_test_add_func("/render/program/own-helpers", own_helpers_win);
     return g_test_run();
 }
