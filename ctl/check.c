@@ -5,7 +5,9 @@
  */
 #include "config.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl/templates.h"
 #include "milter/nearest.h"
@@ -279,12 +281,26 @@ check_file(const Check *check, const char *path, json_t *results)
     return code;
 }
 
+/* On the mail server, what is installed there counts; elsewhere there is nothing of it. */
 static int
-check_files(Check *check, int n, char **paths)
+read_args(Check *check, const MrgTool *tool)
+{
+    int code = EX_OK;
+    if (g_access(tool->conf_path, R_OK) == 0) {
+        g_autoptr(MrgConf) conf = mrg_verb_conf(tool, &code);
+        if (!conf)
+            return code;
+        mrg_template_args_default(&check->args, conf);
+    }
+    return mrg_template_args_read(&check->args);
+}
+
+static int
+check_files(Check *check, const MrgTool *tool, int n, char **paths)
 {
     if (!n)
         return mrg_verb_usage("check takes FILE...");
-    int code = mrg_template_args_read(&check->args);
+    int code = read_args(check, tool);
     if (code)
         return code;
     json_t *results = json_array();
@@ -310,7 +326,7 @@ mrg_verb_check(MrgTool *tool, int argc, char **argv)
     int code = mrg_verb_parse(tool, &argc, &argv, entries, -1);
     check.is_json = tool->is_json;
     if (!code)
-        code = check_files(&check, argc - 1, argv + 1);
+        code = check_files(&check, tool, argc - 1, argv + 1);
     mrg_template_args_clear(&check.args);
     return code;
 }

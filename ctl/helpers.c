@@ -94,65 +94,6 @@ mrg_verb_helpers(MrgTool *tool, int argc, char **argv)
 
 /* ---- merganser conf man-templates ---- */
 
-static const char head[] =
-    ".TH MERGANSER-TEMPLATES 5 \"\" \"merganser " PACKAGE_VERSION "\" \"File formats\"\n"
-    ".SH NAME\nmerganser-templates \\- the language of templates in campaign mail\n"
-    ".SH DESCRIPTION\n"
-    "The Subject and every text part of a campaign message are templates. The language is "
-    "Handlebars', and single-brace tokens of declared fields work beside it.\n"
-    ".SS Values\n"
-    ".TP\n.B {{first_name}}\nA field of the person, else a value of X-Campaign-Data; "
-    "nothing where there is neither. In HTML the characters & < > \" ' ` = are escaped.\n"
-    ".TP\n.B {{address.city}} {{list.0}} {{list.length}} {{[odd name]}}\n"
-    "Members, items and names with other characters.\n"
-    ".TP\n.B {{{html}}} {{&html}}\nNot escaped.\n"
-    ".TP\n.B {FirstName} {Interest|gear}\nA declared field, and one with a fallback. Case "
-    "and "
-    "underscores make no difference.\n"
-    ".SS Blocks\n"
-    ".TP\n.B {{#if a}} ... {{else if b}} ... {{else}} ... {{/if}}\n"
-    "A choice; {{#unless}} is its opposite. False are: false, null, what is missing, \"\", "
-    "0 "
-    "and the empty list.\n"
-    ".TP\n.B {{#each list}} ... {{else}} ... {{/each}}\n"
-    "Once for each item or member, which {{this}} is. {{@index}}, {{@key}}, {{@first}}, "
-    "{{@last}}; {{../name}} is outside of it, {{@root.name}} the person's. "
-    "{{#each list as |item i|}} names them.\n"
-    ".TP\n.B {{#with address}} ... {{/with}}\nInside of a value.\n"
-    ".TP\n.B {{#name}} ... {{/name}} {{^name}} ... {{/name}}\n"
-    "If, each or with, by what the field holds; and where it is false or empty.\n"
-    ".TP\n.B {{#*inline \"name\"}} ... {{/inline}} {{> name}}\n"
-    "A piece to be used in several places of one part; {{> name context value=x}} brings "
-    "another context, and values.\n"
-    ".SS The rest\n"
-    ".TP\n.B {{! comment }} {{!-- comment --}}\nNothing.\n"
-    ".TP\n.B {{~name~}}\nTakes the white space around it away. A tag that opens or closes "
-    "a "
-    "block and stands alone on its line takes the line with it.\n"
-    ".TP\n.B \\e{{\nTwo braces.\n"
-    ".TP\n.B {{{{raw}}}} ... {{{{/raw}}}}\nThe text as it is, braces and all.\n"
-    ".TP\n.B {{helper value (helper value) name=value}}\nHelpers take values, texts in "
-    "quotes, numbers, true, false, null, other helpers in parentheses, and named arguments "
-    "at the end.\n"
-    ".SH HELPERS\n"
-    "A field comes first: {{title}} and {{#empty}} ask for fields of these names, and only "
-    "with arguments for the helpers. Those that need no argument, such as now and "
-    "unsubscribe_url, are used alone where no field has their name. An unknown helper is "
-    "an "
-    "error, and so is an unknown argument.\n"
-    ".PP\n"
-    "Arguments in [brackets] may be left out; those that end in = are given by name. What "
-    "a "
-    "helper can make no sense of, such as a price that is no number, a division by 0 or a "
-    "date that does not exist, prints nothing; default and required see it. Numbers may be "
-    "texts, as JSON writes numbers. Languages are such as de or pt-BR, else those of "
-    "[render] "
-    "locale; time zones those of IANA, else [render] timezone; both may be a field of the "
-    "profile. Times are seconds or milliseconds since 1970, or ISO 8601.\n"
-    ".PP\nThe examples are a template, its data where it has any, and what it renders.\n";
-
-static const char tail[] = ".SH SEE ALSO\n.BR merganser (1),\n.BR merganser.conf (5)\n";
-
 /* Text that roff takes as it is. */
 static void
 append_roff(GString *page, const char *text)
@@ -205,14 +146,13 @@ mrg_verb_conf_man_templates(MrgTool *tool, int argc, char **argv)
     int code = mrg_verb_parse(tool, &argc, &argv, NULL, 0);
     if (code)
         return code;
-    g_autoptr(GString) page = g_string_new(head);
+    g_autoptr(GString) page = g_string_new(NULL);
     for (guint subject = 0; subject < MRG_SUBJECT_COUNT; subject++) {
         g_string_append_printf(page, ".SS %s\n", mrg_subject_name((MrgSubject) subject));
         for (guint i = 0; i < mrg_helper_count(); i++)
             if (mrg_helper_by_id(i)->subject == subject)
                 append_helper(page, mrg_helper_by_id(i));
     }
-    g_string_append(page, tail);
     if (tool->is_json)
         mrg_print_json(json_pack("{s:s}", "text", page->str));
     else

@@ -9,7 +9,7 @@
 
 typedef struct Request {
     MrgTemplateArgs args;
-    char *data, *escape;
+    char *data, *escape, *locale, *timezone;
     gboolean is_disassembly;
 } Request;
 
@@ -43,26 +43,31 @@ read_data(const char *path, MrgValue *data, MrgArena *arena, GError **error)
 }
 
 static gboolean
-render(const MrgProgram *program, const MrgValue *data, MrgArena *arena, MrgBuffer *out,
-       GError **error)
+render(const MrgProgram *program, const Request *request, const MrgValue *data,
+       MrgBuffer *out, GError **error)
 {
     gsize n;
+    MrgArena *arena = request->args.arena;
     const MrgProgramField *fields = mrg_program_fields(program, &n);
     MrgValue *slots = mrg_arena_array(arena, MrgValue, n);
     for (gsize i = 0; i < n; i++)
         slots[i] = *mrg_value_member(data, fields[i].name, strlen(fields[i].name));
-    const MrgRenderInput input = {
-        .slots = slots, .root = data, .now_us = mrg_clock_now_us(), .arena = arena};
+    const MrgRenderInput input = {.slots = slots,
+                                  .root = data,
+                                  .now_us = mrg_clock_now_us(),
+                                  .locale = request->locale,
+                                  .timezone = request->timezone,
+                                  .arena = arena};
     return mrg_program_run(program, 0, &input, out, error);
 }
 
 static gboolean
-print_rendered(const MrgTool *tool, const MrgProgram *program, const MrgValue *data,
-               MrgArena *arena, GError **error)
+print_rendered(const MrgTool *tool, const MrgProgram *program, const Request *request,
+               const MrgValue *data, GError **error)
 {
     g_auto(MrgBuffer) out;
     mrg_buffer_init(&out, OUTPUT_BYTES_MAX);
-    if (!render(program, data, arena, &out, error))
+    if (!render(program, request, data, &out, error))
         return FALSE;
     if (tool->is_json) {
         json_t *result = json_object();
@@ -86,9 +91,8 @@ run(const MrgTool *tool, Request *request, const char *path)
     int code = mrg_template_args_read(&request->args);
     if (code)
         return code;
-    MrgArena *arena = request->args.arena;
     if (!mrg_read_file(path, MRG_TEMPLATE_BYTES_MAX, &text, &template.length, &error) ||
-        !read_data(request->data, &data, arena, &error))
+        !read_data(request->data, &data, request->args.arena, &error))
         return mrg_verb_fail(error);
     template.text = text;
     template.dialect = request->args.dialect;
@@ -99,7 +103,7 @@ run(const MrgTool *tool, Request *request, const char *path)
         g_print("%s", listing);
         return EX_OK;
     }
-    if (program && print_rendered(tool, program, &data, arena, &error))
+    if (program && print_rendered(tool, program, request, &data, &error))
         return EX_OK;
     mrg_template_error_print(&request->args, error, &template);
     return EX_DATAERR;
@@ -115,6 +119,10 @@ mrg_verb_render(MrgTool *tool, int argc, char **argv)
          "JSON object with the values; - reads it from stdin", "FILE"},
         {"escape", 0, 0, G_OPTION_ARG_STRING, &request.escape,
          "html (default), text or header", "KIND"},
+        {"locale", 0, 0, G_OPTION_ARG_STRING, &request.locale,
+         "language and country of dates and numbers, such as de (default: en)", "NAME"},
+        {"timezone", 0, 0, G_OPTION_ARG_STRING, &request.timezone,
+         "time zone of dates, such as Europe/Oslo (default: UTC)", "ZONE"},
         {"disassemble", 0, 0, G_OPTION_ARG_NONE, &request.is_disassembly,
          "print the compiled program instead", NULL},
         {0}};
@@ -123,6 +131,8 @@ mrg_verb_render(MrgTool *tool, int argc, char **argv)
         code = run(tool, &request, argv[1]);
     g_free(request.data);
     g_free(request.escape);
+    g_free(request.locale);
+    g_free(request.timezone);
     mrg_template_args_clear(&request.args);
     return code;
 }

@@ -52,6 +52,21 @@ read_blocks(MrgTemplateArgs *args)
     return EX_DATAERR;
 }
 
+static void
+set_default(char **text, const char *fallback)
+{
+    if (!*text && g_file_test(fallback, G_FILE_TEST_EXISTS))
+        *text = g_strdup(fallback);
+}
+
+void
+mrg_template_args_default(MrgTemplateArgs *args, const MrgConf *conf)
+{
+    set_default(&args->schema_path, conf->schema_file);
+    set_default(&args->partials_path, conf->render_blocks);
+    set_default(&args->map_path, conf->render_block_map);
+}
+
 int
 mrg_template_args_read(MrgTemplateArgs *args)
 {

@@ -65,6 +65,9 @@ typedef struct MrgTemplateArgs {
             "compile option of handlebars.js, such as compat; may be repeated", "NAME" \
     }
 
+/* What was not asked for comes from the configuration. */
+void mrg_template_args_default(MrgTemplateArgs *args, const MrgConf *conf);
+
 /* EX_OK, or the exit code after the message was printed; clear either way. */
 int mrg_template_args_read(MrgTemplateArgs *args);
 void mrg_template_args_clear(MrgTemplateArgs *args);

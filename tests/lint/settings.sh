@@ -22,8 +22,10 @@ same() {
 }
 same sample conf/merganser.conf
 same man conf/man/merganser.conf.5
-check "conf/man/merganser-templates.5 is what 'merganser conf man-templates' prints" "$(
-	"$tool" conf man-templates | cmp - conf/man/merganser-templates.5 2>&1)"
+check "the helpers of merganser-templates(5) are what 'merganser conf man-templates' prints" "$(
+	made=$("$tool" conf man-templates)
+	kept=$(sed '1,/^\.\\" From here/d; /^\.\\" end/,$d' conf/man/merganser-templates.5)
+	[ "$made" = "$kept" ] || echo 'put it between the marks in conf/man/merganser-templates.5')"
 check 'every verb stands in merganser(1)' "$(sed -nE 's/^VERB\("([^"]+)".*/\1/p' ctl/verbs.def |
 	while read -r verb; do grep -qF ".B $verb" conf/man/merganser.1 || echo "$verb"; done)"
 check 'every verb is completed' "$(sed -nE 's/^VERB\("([a-z]+).*/\1/p' ctl/verbs.def | sort -u |
