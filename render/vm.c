@@ -60,20 +60,25 @@ mrg_vm_call(MrgVm *vm)
                            .vm = vm};
 }
 
-void
-mrg_vm_print(MrgVm *vm, const MrgValue *value, gboolean is_raw)
+/* Apart, since what it has on the stack would slow down the usual value. */
+static G_GNUC_NO_INLINE void
+print_unusual(MrgVm *vm, const MrgValue *value, gboolean is_raw)
 {
-    MrgEscape escape = vm->section->escape;
-    if (value->type == MRG_VALUE_STRING || value->type == MRG_VALUE_NUMBER) {
-        mrg_escape_append(vm->out, escape, is_raw || value->is_safe, value->text,
-                          value->length);
-        return;
-    }
     if (value->type <= MRG_VALUE_NULL)
         return;
     MrgHelperCall call = mrg_vm_call(vm);
     MrgValue text = mrg_call_text(&call, value);
-    mrg_escape_append(vm->out, escape, is_raw, text.text, text.length);
+    mrg_escape_append(vm->out, vm->section->escape, is_raw, text.text, text.length);
+}
+
+void
+mrg_vm_print(MrgVm *vm, const MrgValue *value, gboolean is_raw)
+{
+    if (value->type == MRG_VALUE_STRING || value->type == MRG_VALUE_NUMBER)
+        mrg_escape_append(vm->out, vm->section->escape, is_raw || value->is_safe,
+                          value->text, value->length);
+    else
+        print_unusual(vm, value, is_raw);
 }
 
 static void

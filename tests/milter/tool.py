@@ -279,6 +279,25 @@ def render_chooses_by_the_block_map(bench):
 
 
 @tap.case
+def blocks_lists_library_and_map(bench):
+    conf = pathlib.Path(__file__).resolve().parents[2] / "conf"
+    words = ["blocks", "--partials", conf / "samples" / "blocks", "--map", conf / "blocks.map"]
+    code, out, _ = run(bench, *words)
+    tap.equal(code, 0, "exit code")
+    tap.contains(out, "slot hero\n  hero/gold if (gt user_points 1000)\n", "rules")
+    tap.lacks(out, "there is no such block", "rules")
+    found = json.loads(run(bench, *words, "--tag", "loyalty", "--json")[1])
+    tap.equal([(b["name"], b["tags"]) for b in found["blocks"]],
+              [("hero/gold", ["hero", "loyalty"])], "blocks")
+    template = write(bench, "t.hbs", '{{> (block_for "hero")}}{{> button}}')
+    for points, texts in ((2000, ("2,000 points", "/rewards")), (1, ("Welcome", "/new"))):
+        out = run(bench, "render", *words[1:], "--data", "-", template,
+                  given=json.dumps({"user_points": points}))[1]
+        for text in texts:
+            tap.contains(out, text, f"{points} points")
+
+
+@tap.case
 def render_takes_compile_options(bench):
     template = write(bench, "t.hbs", "{{#each l}}{{name}}{{/each}}")
     data = '{"name": "Ann", "l": [{}]}'
