@@ -11,6 +11,7 @@
 
 #include "ctl/templates.h"
 #include "milter/nearest.h"
+#include "milter/stray.h"
 #include "render/remarks.h"
 
 #define FILE_BYTES_MAX (32 * 1024 * 1024)
@@ -103,6 +104,7 @@ compile_message(const Check *check, Subject *subject, GError **error)
     if (!mrg_envelope_read(subject->envelope, &limits, subject->text, subject->length,
                            error) ||
         !mrg_campaign_read(&campaign, subject->envelope, "promo", error) ||
+        !mrg_stray_refuse(subject->envelope, check->args.schema, error) ||
         !(subject->layout = mrg_layout_new(subject->envelope, error)))
         return FALSE;
     subject->data = campaign.data;

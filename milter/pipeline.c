@@ -11,9 +11,9 @@
 #include "milter/clock.h"
 #include "milter/counters.h"
 #include "milter/error.h"
-#include "milter/message/words.h"
 #include "milter/pipeline.h"
 #include "milter/stamp/chain.h"
+#include "milter/stray.h"
 #include "milter/verdict/apply.h"
 #include "milter/witness/logline.h"
 #include "milter/witness/outbox.h"
@@ -54,45 +54,13 @@ refuse_defect(const MrgEnvelope *envelope, GError **error)
 }
 
 static gboolean
-is_stray(const MrgHeader *header, const MrgSchema *schema)
-{
-    if (mrg_copy_removes(header->name) || g_ascii_strcasecmp(header->name, "Subject") == 0)
-        return FALSE;
-    if (mrg_text_has_marker(header->value, strlen(header->value), schema->names))
-        return TRUE;
-    if (!strstr(header->value, "=?"))
-        return FALSE;
-    /* What cannot be decoded here shows no template to a reader either. */
-    g_autofree char *text = mrg_words_decode(header->value, NULL);
-    return text && mrg_text_has_marker(text, strlen(text), schema->names);
-}
-
-/* Headers that nobody renders must not carry a template out of the house. */
-static gboolean
-refuse_stray_markers(const MrgEnvelope *envelope, const MrgSchema *schema, GError **error)
-{
-    for (guint i = 0; i < envelope->headers->len; i++) {
-        const MrgHeader *header = &g_array_index(envelope->headers, MrgHeader, i);
-        if (!is_stray(header, schema))
-            continue;
-        g_set_error(
-            error, MRG_RENDER_ERROR, MRG_RENDER_ERROR_MARKER,
-            "header %.64s:1:1: a template marker, but of the headers only the Subject "
-            "is rendered",
-            header->name);
-        return FALSE;
-    }
-    return TRUE;
-}
-
-static gboolean
 step_campaign(MrgMerge *merge, GError **error)
 {
     const MrgEnvelope *envelope = merge->envelope;
     if (!refuse_defect(envelope, error) ||
         !mrg_campaign_read(&merge->campaign, envelope,
                            merge->pipeline->conf->policy_default_class, error) ||
-        !refuse_stray_markers(envelope, merge->pipeline->conf->schema, error))
+        !mrg_stray_refuse(envelope, merge->pipeline->conf->schema, error))
         return FALSE;
     if (merge->mode != MRG_MODE_CHECK && envelope->recipients->len != 1) {
         g_set_error(

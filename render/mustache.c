@@ -132,7 +132,7 @@ check_name(Scanner *scanner, gsize offset, MrgSlice name)
         return fail(scanner, offset, "a name is missing here");
     if (name.length > MRG_LIMIT_NAME_BYTES)
         return mrg_source_fail(scanner->source, offset, MRG_RENDER_ERROR_LIMIT,
-                               "the name is longer than %u bytes", MRG_LIMIT_NAME_BYTES);
+                               "the name has more bytes than %u", MRG_LIMIT_NAME_BYTES);
     if (first_space(name) < name.length)
         return fail(scanner, offset, "a name of this dialect has no white space in it");
     return TRUE;

@@ -163,6 +163,7 @@ typedef struct MrgRenderInput {
     struct {
         const char *unsubscribe, *preferences, *view;
     } urls;
+    guint max_steps;            /* fewer than MRG_LIMIT_STEPS; 0 for as many */
     gboolean may_lack_required; /* {{required}} prints nothing instead of failing */
 } MrgRenderInput;
 

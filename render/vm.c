@@ -601,6 +601,12 @@ run(MrgVm *vm, RunEnd *end)
     }
 }
 
+static guint
+step_limit(const MrgRenderInput *input)
+{
+    return input->max_steps ? MIN(input->max_steps, MRG_LIMIT_STEPS) : MRG_LIMIT_STEPS;
+}
+
 static gboolean
 fail(const MrgVm *vm, RunEnd end, const MrgInstruction *at, GError **error)
 {
@@ -612,7 +618,8 @@ fail(const MrgVm *vm, RunEnd end, const MrgInstruction *at, GError **error)
                         position ? position->column : 1);
     if (end == RUN_STEPS)
         g_set_error(error, MRG_RENDER_ERROR, MRG_RENDER_ERROR_LIMIT,
-                    "%s: the template takes more than %d steps", place, MRG_LIMIT_STEPS);
+                    "%s: the template takes more than %u steps", place,
+                    step_limit(vm->input));
     else if (end == RUN_FULL)
         g_set_error(error, MRG_RENDER_ERROR, MRG_RENDER_ERROR_LIMIT,
                     "%s: the text grows longer than %" G_GSIZE_FORMAT " bytes", place,
@@ -635,7 +642,7 @@ mrg_program_run(const MrgProgram *program, gsize template_index,
                 .section = section,
                 .input = input,
                 .out = out,
-                .steps = MRG_LIMIT_STEPS};
+                .steps = step_limit(input)};
     gboolean has_calls = program->n_calls > 0;
     static const MrgScope outside = {.prefix = {"", 0}};
     vm.top = mrg_arena_alloc(input->arena, sizeof *vm.top * program->max_stack);

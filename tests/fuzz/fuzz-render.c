@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "render/remarks.h"
 #include "render/render.h"
 
 #define OUT_LIMIT (1u << 16)
@@ -208,6 +209,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const MrgCompileOptions options = {
         .declared = declared, .partials = &source, .options = options_of(data[0])};
     g_autoptr(GError) error = NULL;
+    g_autoptr(GArray) remarks = mrg_template_remarks(&template, &options);
+    g_assert_nonnull(remarks);
     g_autoptr(MrgProgram) program = mrg_program_compile(&template, 1, &options, &error);
     g_assert_true(!program == !!error);
     if (!program) {

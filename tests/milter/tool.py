@@ -239,6 +239,16 @@ def check_knows_what_the_campaign_brings(bench):
               ["field 'town' is not declared in the schema"], "warnings")
 
 
+@tap.case
+def check_looks_at_the_other_headers(bench):
+    mail = write(bench, "mail.eml", "X-Campaign: c\nReply-To: {{name}} <a@example.com>\n"
+                 "Subject: x\n\ny\n")
+    code, out, _ = run(bench, "check", "--json", mail)
+    tap.equal(code, DATA, "exit code")
+    tap.contains(json.loads(out)[0]["errors"][0]["message"], "of the headers only the Subject",
+                 "error")
+
+
 def write_blocks(bench, **texts):
     folder = bench.merganser.directory / "blocks"
     (folder / "deep").mkdir(parents=True, exist_ok=True)
