@@ -89,9 +89,7 @@ static gboolean
 check_names(MrgCompiler *compiler, const MrgCall *call, const MrgHelper *helper)
 {
     gsize offset = call->head->offset;
-    if (helper->flags & MRG_HELPER_NAMED)
-        return TRUE;
-    if (call->n_named && (!helper->arguments || !strchr(helper->arguments, '=')))
+    if (call->n_named && !strchr(helper->arguments, '='))
         return mrg_source_fail(compiler->source, offset, MRG_RENDER_ERROR_SYNTAX,
                                "helper '%s' takes no named arguments", helper->name);
     for (guint i = 0; i < call->n_named; i++)

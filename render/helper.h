@@ -71,7 +71,6 @@ typedef enum {
     MRG_HELPER_NONE = 0,
     MRG_HELPER_PREDICATE = 1, /* may open a block: {{#eq a b}} */
     MRG_HELPER_GUARDS = 2,  /* the last of several arguments is a fallback for the first */
-    MRG_HELPER_NAMED = 4,   /* takes named arguments of any name: one of a program's own */
     MRG_HELPER_LITERAL = 8, /* no value may stand in its arguments */
     MRG_HELPER_LOCALE = 16, /* asks the input for locale or time zone */
     MRG_HELPER_URLS = 32    /* asks the input for its URLs */

@@ -26,23 +26,13 @@ is_list(const MrgValue *value)
     return value->type == MRG_VALUE_LIST;
 }
 
-/* An argument as text, charged for one look at each byte. */
-static MrgValue
-text_of(MrgHelperCall *call, guint i)
-{
-    MrgValue text = mrg_call_text(call, &call->args[i]);
-    mrg_call_charge(call, text.length / BYTES_PER_STEP);
-    return mrg_call_is_over(call) || text.type != MRG_VALUE_STRING ? mrg_value_string("", 0)
-                                                                   : text;
-}
-
 MrgValue
 mrg_helper_length(MrgHelperCall *call)
 {
     const MrgValue *value = &call->args[0];
     if (value->type >= MRG_VALUE_LIST)
         return mrg_lookup_count(value->length, call->arena);
-    MrgValue text = text_of(call, 0);
+    MrgValue text = mrg_text_argument(call, 0);
     return mrg_call_whole(call, (gint64) mrg_text_count(text.text, text.length));
 }
 
@@ -82,7 +72,7 @@ slice(MrgHelperCall *call, gint64 from, gint64 to)
         return slice_list(&call->args[0], from, to);
     if (call->args[0].type != MRG_VALUE_STRING)
         return mrg_call_nothing();
-    MrgValue text = text_of(call, 0);
+    MrgValue text = mrg_text_argument(call, 0);
     return slice_text(&text, from, to);
 }
 
@@ -338,8 +328,9 @@ split_into(MrgHelperCall *call, const MrgValue *text, const MrgValue *separator,
 MrgValue
 mrg_helper_split(MrgHelperCall *call)
 {
-    MrgValue text = text_of(call, 0);
-    MrgValue separator = call->n_args > 1 ? text_of(call, 1) : mrg_value_cstring(",");
+    MrgValue text = mrg_text_argument(call, 0);
+    MrgValue separator =
+        call->n_args > 1 ? mrg_text_argument(call, 1) : mrg_value_cstring(",");
     if (!text.length)
         return mrg_value_list(NULL, 0);
     gsize n = split_into(call, &text, &separator, NULL);
@@ -355,7 +346,8 @@ MrgValue
 mrg_helper_join(MrgHelperCall *call)
 {
     const MrgValue *list = &call->args[0];
-    MrgValue separator = call->n_args > 1 ? text_of(call, 1) : mrg_value_cstring(", ");
+    MrgValue separator =
+        call->n_args > 1 ? mrg_text_argument(call, 1) : mrg_value_cstring(", ");
     if (!is_list(list))
         return mrg_call_text(call, list);
     MrgText out = mrg_text_begin(call, 64);

@@ -12,43 +12,33 @@
 #define ELLIPSIS "\xe2\x80\xa6"
 #define MASK_KEPT 4
 
-/* An argument as text, charged for one look at each byte. */
-static MrgValue
-text_of(MrgHelperCall *call, guint i)
-{
-    MrgValue text = mrg_call_text(call, &call->args[i]);
-    mrg_call_charge(call, text.length / BYTES_PER_STEP);
-    return mrg_call_is_over(call) || text.type != MRG_VALUE_STRING ? mrg_value_string("", 0)
-                                                                   : text;
-}
-
 /* ---- letters ---- */
 
 MrgValue
 mrg_helper_upper(MrgHelperCall *call)
 {
-    MrgValue text = text_of(call, 0);
+    MrgValue text = mrg_text_argument(call, 0);
     return mrg_locale_case(call, &text, MRG_CASE_UPPER);
 }
 
 MrgValue
 mrg_helper_lower(MrgHelperCall *call)
 {
-    MrgValue text = text_of(call, 0);
+    MrgValue text = mrg_text_argument(call, 0);
     return mrg_locale_case(call, &text, MRG_CASE_LOWER);
 }
 
 MrgValue
 mrg_helper_title(MrgHelperCall *call)
 {
-    MrgValue text = text_of(call, 0);
+    MrgValue text = mrg_text_argument(call, 0);
     return mrg_locale_case(call, &text, MRG_CASE_TITLE);
 }
 
 MrgValue
 mrg_helper_capitalize(MrgHelperCall *call)
 {
-    MrgValue text = text_of(call, 0);
+    MrgValue text = mrg_text_argument(call, 0);
     gsize n = mrg_text_prefix(text.text, text.length, 1);
     MrgValue first = mrg_value_string(text.text, n);
     MrgText out = mrg_text_begin(call, text.length + n);
@@ -63,7 +53,7 @@ mrg_helper_capitalize(MrgHelperCall *call)
 MrgValue
 mrg_helper_trim(MrgHelperCall *call)
 {
-    MrgValue text = text_of(call, 0);
+    MrgValue text = mrg_text_argument(call, 0);
     return mrg_text_trim(&text);
 }
 
@@ -71,7 +61,7 @@ mrg_helper_trim(MrgHelperCall *call)
 static MrgValue
 suffix_of(MrgHelperCall *call)
 {
-    return call->n_args > 2 ? text_of(call, 2) : mrg_value_cstring(ELLIPSIS);
+    return call->n_args > 2 ? mrg_text_argument(call, 2) : mrg_value_cstring(ELLIPSIS);
 }
 
 /* head, without white space behind it, and tail. */
@@ -89,7 +79,7 @@ shorten(MrgHelperCall *call, const char *text, gsize length, const MrgValue *suf
 MrgValue
 mrg_helper_truncate(MrgHelperCall *call)
 {
-    MrgValue text = text_of(call, 0), suffix = suffix_of(call);
+    MrgValue text = mrg_text_argument(call, 0), suffix = suffix_of(call);
     gint64 most;
     if (!mrg_call_integer(call, &call->args[1], &most))
         return text;
@@ -131,7 +121,7 @@ words_end(const MrgValue *text, gint64 words)
 MrgValue
 mrg_helper_truncatewords(MrgHelperCall *call)
 {
-    MrgValue text = text_of(call, 0), suffix = suffix_of(call);
+    MrgValue text = mrg_text_argument(call, 0), suffix = suffix_of(call);
     MrgValue trimmed = mrg_text_trim(&text);
     gint64 words;
     if (!mrg_call_integer(call, &call->args[1], &words))
@@ -143,7 +133,7 @@ mrg_helper_truncatewords(MrgHelperCall *call)
 MrgValue
 mrg_helper_substring(MrgHelperCall *call)
 {
-    MrgValue text = text_of(call, 0);
+    MrgValue text = mrg_text_argument(call, 0);
     gint64 start, length = G_MAXINT32;
     if (!mrg_call_integer(call, &call->args[1], &start) ||
         (call->n_args > 2 && !mrg_call_integer(call, &call->args[2], &length)))
@@ -160,7 +150,8 @@ mrg_helper_substring(MrgHelperCall *call)
 MrgValue
 mrg_helper_replace(MrgHelperCall *call)
 {
-    MrgValue text = text_of(call, 0), part = text_of(call, 1), other = text_of(call, 2);
+    MrgValue text = mrg_text_argument(call, 0), part = mrg_text_argument(call, 1),
+             other = mrg_text_argument(call, 2);
     if (!part.length || part.length > text.length)
         return text;
     MrgText out = mrg_text_begin(call, text.length);
@@ -205,7 +196,7 @@ mrg_helper_mask(MrgHelperCall *call)
 {
     const MrgValue *keep = mrg_call_argument(call, "keep", 1);
     const MrgValue *with = mrg_call_argument(call, "with", G_MAXUINT);
-    MrgValue text = text_of(call, 0);
+    MrgValue text = mrg_text_argument(call, 0);
     MrgValue star = with ? mrg_call_text(call, with) : mrg_value_cstring("*");
     gint64 kept = MASK_KEPT;
     if (keep && (!mrg_call_integer(call, keep, &kept) || kept < 0))
@@ -273,7 +264,7 @@ skip_markup(const char *at, const char *end)
 MrgValue
 mrg_helper_striptags(MrgHelperCall *call)
 {
-    MrgValue text = text_of(call, 0);
+    MrgValue text = mrg_text_argument(call, 0);
     const char *end = text.text + text.length;
     MrgText out = mrg_text_begin(call, text.length);
     mrg_call_charge(call, text.length / BYTES_PER_STEP * 4);
@@ -289,7 +280,7 @@ mrg_helper_striptags(MrgHelperCall *call)
 MrgValue
 mrg_helper_nl2br(MrgHelperCall *call)
 {
-    MrgValue text = text_of(call, 0);
+    MrgValue text = mrg_text_argument(call, 0);
     if (call->escape != MRG_ESCAPE_HTML)
         return text;
     MrgText out = mrg_text_begin(call, text.length);
@@ -326,7 +317,7 @@ append_slug(MrgText *out, const MrgValue *text)
 MrgValue
 mrg_helper_slugify(MrgHelperCall *call)
 {
-    MrgValue text = text_of(call, 0);
+    MrgValue text = mrg_text_argument(call, 0);
     MrgValue ascii = mrg_locale_ascii(call, &text);
     if (ascii.type != MRG_VALUE_STRING)
         return mrg_call_nothing();

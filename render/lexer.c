@@ -366,7 +366,7 @@ raw_end_name(const MrgLexer *lexer, gsize at)
 static gboolean
 lex_raw(MrgLexer *lexer, MrgToken *token)
 {
-    gsize start = lexer->at, at = start, end;
+    gsize start = lexer->at, at = start, end = start;
     guint depth = 1;
     for (; (at = find_open(lexer, at)) < lexer->source->length; at++) {
         if (!looking_at(lexer, at, "{{{{"))

@@ -59,17 +59,6 @@ scan_text(Scanner *scanner, gsize end)
     }
 }
 
-static MrgSlice
-trim(MrgSlice slice)
-{
-    gsize n;
-    while ((n = mrg_space_first(slice.text, slice.length)))
-        slice = (MrgSlice){slice.text + n, slice.length - n};
-    while ((n = mrg_space_last(slice.text, slice.length)))
-        slice.length -= n;
-    return slice;
-}
-
 static gsize
 first_space(MrgSlice slice)
 {
@@ -94,11 +83,11 @@ set_delimiter(Delimiter *delimiter, MrgSlice slice)
 static gboolean
 set_delimiters(Scanner *scanner, gsize offset, MrgSlice inside)
 {
-    inside = trim(inside);
+    inside = mrg_slice_trim(inside);
     if (inside.length && inside.text[inside.length - 1] == '=') {
-        MrgSlice both = trim((MrgSlice){inside.text, inside.length - 1});
+        MrgSlice both = mrg_slice_trim((MrgSlice){inside.text, inside.length - 1});
         gsize space = first_space(both);
-        MrgSlice close = trim((MrgSlice){both.text + space, both.length - space});
+        MrgSlice close = mrg_slice_trim((MrgSlice){both.text + space, both.length - space});
         if (set_delimiter(&scanner->open, (MrgSlice){both.text, space}) &&
             set_delimiter(&scanner->close, close))
             return TRUE;
@@ -145,7 +134,7 @@ join_star(MrgSlice name, MrgArena *arena)
     if (name.length < 2 || name.text[0] != '*' ||
         !mrg_space_first(name.text + 1, name.length - 1))
         return name;
-    MrgSlice rest = trim((MrgSlice){name.text + 1, name.length - 1});
+    MrgSlice rest = mrg_slice_trim((MrgSlice){name.text + 1, name.length - 1});
     char *copy = mrg_arena_alloc(arena, rest.length + 1);
     copy[0] = '*';
     memcpy(copy + 1, rest.text, rest.length);
@@ -176,7 +165,7 @@ scan_tag(Scanner *scanner, MrgArena *arena)
     if (sigil == '=' && !set_delimiters(scanner, offset, slice))
         return FALSE;
     if (type != MRG_MUSTACHE_SILENT) {
-        slice = join_star(trim(slice), arena);
+        slice = join_star(mrg_slice_trim(slice), arena);
         if (!check_name(scanner, inside, slice))
             return FALSE;
     }
@@ -189,7 +178,7 @@ scan_tag(Scanner *scanner, MrgArena *arena)
 static gboolean
 is_blank(const MrgMustacheToken *token)
 {
-    return token->type == MRG_MUSTACHE_TEXT && !trim(token->slice).length;
+    return token->type == MRG_MUSTACHE_TEXT && !mrg_slice_trim(token->slice).length;
 }
 
 /* Whether such a tag leaves no trace on a line of its own. */

@@ -28,17 +28,6 @@ fail(Reader *reader, const char *at, const char *message)
                            MRG_RENDER_ERROR_SYNTAX, "%s", message);
 }
 
-static MrgSlice
-trim(MrgSlice slice)
-{
-    gsize n;
-    while ((n = mrg_space_first(slice.text, slice.length)))
-        slice = (MrgSlice){slice.text + n, slice.length - n};
-    while ((n = mrg_space_last(slice.text, slice.length)))
-        slice.length -= n;
-    return slice;
-}
-
 /* Takes a column off the line; a "|" in quotes ends none. */
 static MrgSlice
 take_column(MrgSlice *line)
@@ -54,7 +43,7 @@ take_column(MrgSlice *line)
     MrgSlice column = {line->text, at};
     gsize taken = MIN(at + 1, line->length);
     *line = (MrgSlice){line->text + taken, line->length - taken};
-    return trim(column);
+    return mrg_slice_trim(column);
 }
 
 static gboolean
@@ -131,7 +120,7 @@ read_lines(Reader *reader)
         const char *newline = memchr(source->text + at, '\n', source->length - at);
         end = newline ? (gsize) (newline - source->text) : source->length;
         reader->line++;
-        MrgSlice line = trim((MrgSlice){source->text + at, end - at});
+        MrgSlice line = mrg_slice_trim((MrgSlice){source->text + at, end - at});
         if (line.length && line.text[0] != '#' &&
             !read_rule(reader, (MrgSlice){source->text + at, end - at}))
             return FALSE;

@@ -144,3 +144,14 @@ mrg_space_last(const char *text, gsize length)
             return n;
     return 0;
 }
+
+MrgSlice
+mrg_slice_trim(MrgSlice slice)
+{
+    gsize n;
+    while ((n = mrg_space_first(slice.text, slice.length)))
+        slice = (MrgSlice){slice.text + n, slice.length - n};
+    while ((n = mrg_space_last(slice.text, slice.length)))
+        slice.length -= n;
+    return slice;
+}

@@ -47,6 +47,9 @@ MrgQuote mrg_quote(const char *text, gsize length);
 gsize mrg_space_first(const char *text, gsize length);
 gsize mrg_space_last(const char *text, gsize length);
 
+/* Without white space at either end. */
+MrgSlice mrg_slice_trim(MrgSlice slice);
+
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(MrgSource, mrg_source_clear)
 
 #endif

@@ -11,6 +11,15 @@
 #define UTF8_MAX 6
 #define ZERO_WIDTH_JOINER 0x200d
 
+MrgValue
+mrg_text_argument(MrgHelperCall *call, guint i)
+{
+    MrgValue text = mrg_call_text(call, &call->args[i]);
+    mrg_call_charge(call, text.length / BYTES_PER_STEP);
+    return mrg_call_is_over(call) || text.type != MRG_VALUE_STRING ? mrg_value_string("", 0)
+                                                                   : text;
+}
+
 MrgText
 mrg_text_begin(MrgHelperCall *call, gsize capacity)
 {

@@ -17,6 +17,10 @@ typedef struct MrgText {
     gsize length, capacity;
 } MrgText;
 
+/* The i-th argument as text, charged for one look at each byte; "" once the steps are used
+ * up. */
+MrgValue mrg_text_argument(MrgHelperCall *call, guint i);
+
 /* Room for so many bytes; more is made when it is needed. */
 MrgText mrg_text_begin(MrgHelperCall *call, gsize capacity);
 void mrg_text_append(MrgText *text, const char *piece, gsize length);
