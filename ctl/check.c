@@ -11,13 +11,15 @@
 
 #include "ctl/templates.h"
 #include "milter/nearest.h"
-#include "milter/stray.h"
 #include "render/remarks.h"
 
 #define FILE_BYTES_MAX (32 * 1024 * 1024)
 
 typedef struct Check {
     MrgTemplateArgs args;
+    const char *const *headers; /* that are templates */
+    const char *recipient;      /* template of the name in To */
+    MrgConf *conf;              /* NULL: there is none */
     gboolean is_json;
     gboolean warnings_fail;
 } Check;
@@ -78,15 +80,17 @@ add_error(const Check *check, Subject *subject, const GError *error)
 
 /* The texts of a message, so that their lines can be shown. */
 static void
-list_templates(Subject *subject, MrgDialect dialect)
+list_templates(const Check *check, Subject *subject, const MrgFieldRules *rules,
+               MrgDialect dialect)
 {
-    gsize n_parts;
+    gsize n_parts, n_fields;
     const MrgPart *parts = mrg_layout_parts(subject->layout, &n_parts);
-    const char *title = mrg_layout_subject(subject->layout);
-    subject->templates = g_new0(MrgTemplate, n_parts + 1);
-    if (title)
-        subject->templates[subject->n_templates++] =
-            (MrgTemplate){"subject", title, strlen(title), dialect, MRG_ESCAPE_HEADER};
+    const MrgHeaderField *fields = mrg_fields_read(
+        rules, subject->envelope, subject->layout, check->args.arena, &n_fields);
+    subject->templates = g_new0(MrgTemplate, n_parts + n_fields + 1);
+    for (gsize i = 0; i < n_fields; i++)
+        subject->templates[subject->n_templates++] = (MrgTemplate){
+            fields[i].label, fields[i].text, fields[i].length, dialect, MRG_ESCAPE_HEADER};
     for (gsize i = 0; i < n_parts; i++)
         subject->templates[subject->n_templates++] =
             (MrgTemplate){parts[i].name, parts[i].text, parts[i].length, dialect,
@@ -99,23 +103,27 @@ compile_message(const Check *check, Subject *subject, GError **error)
     static const MrgEnvelopeLimits limits = {10000, 1 << 20, FILE_BYTES_MAX, 1};
     MrgDialect dialect = MRG_DIALECT_HANDLEBARS;
     MrgCampaign campaign = {0};
+    const MrgPlanRules rules = {check->args.schema,
+                                {check->headers, check->recipient, check->args.schema},
+                                "",
+                                "",
+                                check->args.blocks};
     subject->prefix = subject->path;
     subject->envelope = mrg_envelope_new(MRG_ROLE_CHECK, "");
     if (!mrg_envelope_read(subject->envelope, &limits, subject->text, subject->length,
                            error) ||
         !mrg_campaign_read(&campaign, subject->envelope, "promo", error) ||
-        !mrg_stray_refuse(subject->envelope, check->args.schema, error) ||
         !(subject->layout = mrg_layout_new(subject->envelope, error)))
         return FALSE;
     subject->data = campaign.data;
     mrg_dialect_parse(campaign.dialect, &dialect);
-    list_templates(subject, dialect);
+    list_templates(check, subject, &rules.fields, dialect);
     MrgPlanCache *cache = mrg_plan_cache_new(1);
     const MrgMessageKey content = {{0}};
-    const MrgPlanRules rules = {check->args.schema, "", "", check->args.blocks};
     MrgPlan *plan =
         mrg_plan_get(cache, &content, subject->envelope, &campaign, &rules, error);
-    if (plan)
+    if (plan && mrg_fields_refuse_stray(plan->fields, plan->n_fields, subject->envelope,
+                                        check->args.schema, error))
         subject->program = mrg_program_ref(plan->program);
     mrg_plan_unref(plan);
     mrg_plan_cache_free(cache);
@@ -289,10 +297,12 @@ read_args(Check *check, const MrgTool *tool)
 {
     int code = EX_OK;
     if (g_access(tool->conf_path, R_OK) == 0) {
-        g_autoptr(MrgConf) conf = mrg_verb_conf(tool, &code);
-        if (!conf)
+        check->conf = mrg_verb_conf(tool, &code);
+        if (!check->conf)
             return code;
-        mrg_template_args_default(&check->args, conf);
+        check->headers = check->conf->render_headers;
+        check->recipient = check->conf->render_recipient_name;
+        mrg_template_args_default(&check->args, check->conf);
     }
     return mrg_template_args_read(&check->args);
 }
@@ -319,7 +329,9 @@ check_files(Check *check, const MrgTool *tool, int n, char **paths)
 int
 mrg_verb_check(MrgTool *tool, int argc, char **argv)
 {
-    Check check = {.args = {.dialect = MRG_DIALECT_HANDLEBARS}};
+    static const char *const headers[] = {"From", "Reply-To", "List-*", NULL};
+    Check check = {
+        .args = {.dialect = MRG_DIALECT_HANDLEBARS}, .headers = headers, .recipient = ""};
     const GOptionEntry entries[] = {MRG_TEMPLATE_ENTRIES(&check.args),
                                     {"fatal-warnings", 0, 0, G_OPTION_ARG_NONE,
                                      &check.warnings_fail, "exit with 65 for warnings, too",
@@ -330,5 +342,6 @@ mrg_verb_check(MrgTool *tool, int argc, char **argv)
     if (!code)
         code = check_files(&check, tool, argc - 1, argv + 1);
     mrg_template_args_clear(&check.args);
+    g_clear_pointer(&check.conf, mrg_conf_unref);
     return code;
 }

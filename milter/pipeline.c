@@ -13,7 +13,6 @@
 #include "milter/error.h"
 #include "milter/pipeline.h"
 #include "milter/stamp/chain.h"
-#include "milter/stray.h"
 #include "milter/verdict/apply.h"
 #include "milter/witness/logline.h"
 #include "milter/witness/outbox.h"
@@ -25,7 +24,7 @@
 #define COMMIT_TRIES 64
 /* libmilter sends no header of 64 KiB or more, and encoded words take up to twice the room:
  * a longer one would be tried again until the MTA gives up. */
-#define SUBJECT_MAX 16384
+#define FIELD_MAX 16384
 
 struct MrgPipeline {
     gint references; /* atomic */
@@ -59,8 +58,7 @@ step_campaign(MrgMerge *merge, GError **error)
     const MrgEnvelope *envelope = merge->envelope;
     if (!refuse_defect(envelope, error) ||
         !mrg_campaign_read(&merge->campaign, envelope,
-                           merge->pipeline->conf->policy_default_class, error) ||
-        !mrg_stray_refuse(envelope, merge->pipeline->conf->schema, error))
+                           merge->pipeline->conf->policy_default_class, error))
         return FALSE;
     if (merge->mode != MRG_MODE_CHECK && envelope->recipients->len != 1) {
         g_set_error(
@@ -75,15 +73,14 @@ step_campaign(MrgMerge *merge, GError **error)
 
 /* Everything that a plan is made from, and no more: copies share it. */
 static void
-hash_content(const MrgMerge *merge, MrgMessageKey *content)
+hash_content(const MrgMerge *merge, const MrgFieldRules *rules, MrgMessageKey *content)
 {
     const GArray *headers = merge->envelope->headers;
     g_autoptr(GPtrArray) texts = g_ptr_array_new();
     g_autoptr(GArray) lengths = g_array_new(FALSE, FALSE, sizeof(gsize));
     for (guint i = 0; i < headers->len; i++) {
         const MrgHeader *header = &g_array_index(headers, MrgHeader, i);
-        if (!mrg_header_is_control(header->name) &&
-            g_ascii_strcasecmp(header->name, "Subject") != 0 &&
+        if (!mrg_header_is_control(header->name) && !mrg_fields_have(rules, header->name) &&
             g_ascii_strncasecmp(header->name, "Content-", 8) != 0)
             continue;
         gsize length[2] = {strlen(header->name), strlen(header->value)};
@@ -107,13 +104,19 @@ step_plan(MrgMerge *merge, GError **error)
         mrg_library_get(merge->pipeline->library, mrg_clock_now_us(), &stale);
     if (stale)
         g_warning("the block library stays as it was: %s", stale->message);
-    const MrgPlanRules rules = {conf->schema, conf->render_locale_field,
-                                conf->render_timezone_field, blocks};
+    const MrgPlanRules rules = {
+        conf->schema,
+        {conf->render_headers, conf->render_recipient_name, conf->schema},
+        conf->render_locale_field,
+        conf->render_timezone_field,
+        blocks};
     MrgMessageKey content;
-    hash_content(merge, &content);
+    hash_content(merge, &rules.fields, &content);
     merge->plan = mrg_plan_get(merge->pipeline->plans, &content, merge->envelope,
                                &merge->campaign, &rules, error);
-    return merge->plan != NULL;
+    return merge->plan &&
+           mrg_fields_refuse_stray(merge->plan->fields, merge->plan->n_fields,
+                                   merge->envelope, conf->schema, error);
 }
 
 /* ---- person ---- */
@@ -378,28 +381,33 @@ static void
 take_texts(MrgMerge *merge, const gsize *starts, gsize n)
 {
     const MrgPlan *plan = merge->plan;
-    merge->parts = mrg_arena_array(merge->envelope->arena, MrgRendered, plan->n_parts);
+    MrgRendered *all = mrg_arena_array(merge->envelope->arena, MrgRendered, n);
     for (gsize i = 0; i < n; i++) {
-        gboolean is_subject = plan->has_subject && i == 0;
-        gsize part = i - (plan->has_subject ? 1 : 0);
-        MrgRendered *rendered = is_subject ? &merge->subject : &merge->parts[part];
+        const MrgPart *part = &plan->parts[i - plan->n_fields];
         if (!mrg_program_is_constant(plan->program, i))
-            *rendered = (MrgRendered){TRUE, merge->texts.data + starts[i],
-                                      starts[i + 1] - starts[i]};
-        else if (!is_subject)
-            *rendered =
-                (MrgRendered){FALSE, plan->parts[part].text, plan->parts[part].length};
+            all[i] = (MrgRendered){TRUE, merge->texts.data + starts[i],
+                                   starts[i + 1] - starts[i]};
+        else if (i < plan->n_fields)
+            all[i] = (MrgRendered){FALSE, plan->fields[i].text, plan->fields[i].length};
+        else
+            all[i] = (MrgRendered){FALSE, part->text, part->length};
     }
+    merge->fields = all;
+    merge->parts = all + plan->n_fields;
 }
 
 static gboolean
-refuse_long_subject(const MrgMerge *merge, GError **error)
+refuse_long_fields(const MrgMerge *merge, GError **error)
 {
-    if (merge->subject.length <= SUBJECT_MAX)
-        return TRUE;
-    g_set_error(error, MRG_RENDER_ERROR, MRG_RENDER_ERROR_LIMIT,
-                "subject:1:1: for this person it is longer than %d bytes", SUBJECT_MAX);
-    return FALSE;
+    for (gsize i = 0; i < merge->plan->n_fields; i++) {
+        if (merge->fields[i].length <= FIELD_MAX)
+            continue;
+        g_set_error(error, MRG_RENDER_ERROR, MRG_RENDER_ERROR_LIMIT,
+                    "%s:1:1: for this person it is longer than %d bytes",
+                    merge->plan->fields[i].label, FIELD_MAX);
+        return FALSE;
+    }
+    return TRUE;
 }
 
 static gboolean
@@ -408,7 +416,7 @@ step_render(MrgMerge *merge, GError **error)
     g_autoptr(GError) failure = NULL;
     if (!is_going_out(merge))
         return TRUE;
-    gsize n = merge->plan->n_parts + (merge->plan->has_subject ? 1 : 0);
+    gsize n = merge->plan->n_fields + merge->plan->n_parts;
     gsize *starts = mrg_arena_array(merge->envelope->arena, gsize, n + 1);
     MrgRenderInput input = render_input(merge);
     if (!run_templates(merge, &input, starts, n, &failure) &&
@@ -419,10 +427,31 @@ step_render(MrgMerge *merge, GError **error)
     if (!is_going_out(merge))
         return TRUE;
     take_texts(merge, starts, n);
-    return refuse_long_subject(merge, error);
+    return refuse_long_fields(merge, error);
 }
 
 /* ---- stamp ---- */
+
+static void
+set_fields(MrgMerge *merge)
+{
+    const MrgPlan *plan = merge->plan;
+    const MrgEnvelope *envelope = merge->envelope;
+    const char *display = NULL;
+    for (gsize i = 0; i < plan->n_fields; i++)
+        if (plan->fields[i].kind == MRG_FIELD_RECIPIENT)
+            display = mrg_arena_dup(envelope->arena, merge->fields[i].text,
+                                    merge->fields[i].length);
+    mrg_copy_address(&merge->copy, envelope, merge->person.address, display);
+    for (gsize i = 0; i < plan->n_fields; i++) {
+        const MrgHeaderField *field = &plan->fields[i];
+        if (field->kind == MRG_FIELD_SUBJECT)
+            mrg_copy_set_subject(&merge->copy, envelope, &merge->fields[i]);
+        else if (field->kind != MRG_FIELD_RECIPIENT)
+            mrg_copy_set_field(&merge->copy, envelope, field->name, field->nth,
+                               field->address, &merge->fields[i]);
+    }
+}
 
 static gboolean
 step_stamp(MrgMerge *merge, GError **error)
@@ -431,8 +460,7 @@ step_stamp(MrgMerge *merge, GError **error)
         return TRUE;
     const MrgEnvelope *envelope = merge->envelope;
     MrgStampContext context = stamp_context(merge);
-    mrg_copy_address(&merge->copy, envelope, merge->person.address, NULL);
-    mrg_copy_set_subject(&merge->copy, envelope, &merge->subject);
+    set_fields(merge);
     mrg_stamp_apply(&context, merge->plan->layout, merge->parts, &merge->copy);
     merge->stamps = mrg_stamp_names(&context);
     return mrg_copy_set_parts(&merge->copy, envelope, merge->plan->layout, merge->parts,

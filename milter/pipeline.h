@@ -61,7 +61,7 @@ typedef struct MrgMerge {
     const MrgDisposition *withheld; /* by the template: {{abort}}, {{required}} */
     const char *withheld_reason;
     MrgBuffer texts;
-    MrgRendered subject;
+    MrgRendered *fields; /* as the plan has them */
     MrgRendered *parts;
     const char *stamps;
     MrgCopy copy;

@@ -38,6 +38,7 @@ mrg_plan_unref(MrgPlan *plan)
         mrg_program_unref(plan->program);
     if (plan->layout)
         mrg_layout_unref(plan->layout);
+    mrg_arena_free(plan->arena);
     g_free(plan->names);
     g_free(plan);
 }
@@ -128,13 +129,16 @@ compile(MrgPlan *plan, const MrgCampaign *campaign, const MrgPlanRules *rules,
                     "X-Campaign-Syntax: there is no dialect of that name");
         return FALSE;
     }
-    const char *subject = mrg_layout_subject(plan->layout);
-    plan->has_subject = subject != NULL;
-    g_autofree MrgTemplate *templates = g_new0(MrgTemplate, plan->n_parts + 1);
+    g_autofree MrgTemplate *templates =
+        g_new0(MrgTemplate, plan->n_fields + plan->n_parts + 1);
     gsize n = 0;
-    if (subject)
+    for (gsize i = 0; i < plan->n_fields; i++) {
+        const MrgHeaderField *field = &plan->fields[i];
+        gboolean is_ours = field->kind == MRG_FIELD_RECIPIENT;
         templates[n++] =
-            (MrgTemplate){"subject", subject, strlen(subject), dialect, MRG_ESCAPE_HEADER};
+            (MrgTemplate){field->label, field->text, field->length,
+                          is_ours ? MRG_DIALECT_HANDLEBARS : dialect, MRG_ESCAPE_HEADER};
+    }
     for (gsize i = 0; i < plan->n_parts; i++) {
         const MrgPart *part = &plan->parts[i];
         templates[n++] = (MrgTemplate){part->name, part->text, part->length, dialect,
@@ -235,6 +239,9 @@ plan_new(const MrgMessageKey *content, const MrgEnvelope *envelope,
     if (!plan->layout)
         return NULL;
     plan->parts = mrg_layout_parts(plan->layout, &plan->n_parts);
+    plan->arena = mrg_arena_new();
+    plan->fields = mrg_fields_read(&rules->fields, envelope, plan->layout, plan->arena,
+                                   &plan->n_fields);
     if (!refuse_fixed_markers(plan, rules->schema, error) ||
         !compile(plan, campaign, rules, error) || !refuse_whole_person(plan, error) ||
         !list_names(plan, rules->schema, error))

@@ -16,6 +16,7 @@
 
 #include "milter/blocks.h"
 #include "milter/conf.h"
+#include "milter/fields.h"
 #include "milter/message/campaign.h"
 #include "milter/message/mime.h"
 #include "render/render.h"
@@ -25,7 +26,10 @@ typedef struct MrgPlan {
     MrgMessageKey content; /* of everything the plan depends on */
     MrgLayout *layout;
     MrgProgram *program;
-    gboolean has_subject; /* then it is template 0, and part i is template i + 1 */
+    MrgArena *arena;
+    const MrgHeaderField
+        *fields; /* field i is template i, part i is template n_fields + i */
+    gsize n_fields;
     const MrgPart *parts;
     gsize n_parts;
     const char **names; /* of the fields: those that the program reads, and behind them */
@@ -38,6 +42,7 @@ typedef struct MrgPlan {
 /* What a plan depends on beside the content; borrowed for as long as the cache lives. */
 typedef struct MrgPlanRules {
     const MrgSchema *schema;
+    MrgFieldRules fields;
     const char *locale_field, *timezone_field; /* "" for none */
     MrgBlocks *blocks;                         /* a change of it drops all plans */
 } MrgPlanRules;

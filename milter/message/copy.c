@@ -6,8 +6,7 @@
 #include "milter/error.h"
 #include "milter/message/copy.h"
 #include "milter/message/encode.h"
-
-#define LINE_MAX_COLUMNS 76
+#include "milter/message/mailbox.h"
 
 /* Who else got the message or would get an answer to all, what mail readers keep of the
  * Subject as it was written, and signatures of a text that is no more. */
@@ -130,21 +129,6 @@ clean_address(MrgArena *arena, const char *address)
     return clean;
 }
 
-static const char *
-to_value(MrgArena *arena, const char *address, const char *display)
-{
-    const char *clean = clean_address(arena, address);
-    const char *phrase =
-        display ? mrg_encode_phrase(arena, strlen("To"), display, strlen(display)) : "";
-    gboolean has_name = display && *g_strchug(mrg_arena_strdup(arena, display));
-    if (!has_name)
-        return mrg_arena_printf(arena, " <%s>", clean);
-    const char *last_line = strrchr(phrase, '\n');
-    gsize column = last_line ? strlen(last_line + 1) : strlen("To:") + strlen(phrase);
-    gboolean is_folded = column + strlen(clean) + strlen(" <>") > LINE_MAX_COLUMNS;
-    return mrg_arena_printf(arena, "%s%s <%s>", phrase, is_folded ? "\n" : "", clean);
-}
-
 void
 mrg_copy_address(MrgCopy *copy, const MrgEnvelope *envelope, const char *address,
                  const char *display)
@@ -157,7 +141,12 @@ mrg_copy_address(MrgCopy *copy, const MrgEnvelope *envelope, const char *address
         MrgCopyHeader kept = {header->name, header->value, (int) i, FALSE};
         g_array_append_val(copy->headers, kept);
     }
-    put_header(copy, envelope->arena, "To", to_value(envelope->arena, address, display));
+    const char *brackets =
+        mrg_arena_printf(envelope->arena, "<%s>", clean_address(envelope->arena, address));
+    gsize length = display ? strlen(display) : 0;
+    put_header(copy, envelope->arena, "To",
+               mrg_mailbox_value(envelope->arena, strlen("To"), display ? display : "",
+                                 length, brackets));
 }
 
 void
@@ -175,6 +164,24 @@ mrg_copy_set_subject(MrgCopy *copy, const MrgEnvelope *envelope, const MrgRender
     put_header(copy, envelope->arena, "Subject",
                mrg_encode_header(envelope->arena, strlen("Subject"), subject->text,
                                  subject->length));
+}
+
+void
+mrg_copy_set_field(MrgCopy *copy, const MrgEnvelope *envelope, const char *name, guint nth,
+                   const char *address, const MrgRendered *field)
+{
+    gsize length = strlen(name);
+    for (guint i = 0; field->is_changed && i < copy->headers->len; i++) {
+        MrgCopyHeader *header = get_header(copy, i);
+        if (g_ascii_strcasecmp(header->name, name) != 0 || nth-- > 0)
+            continue;
+        header->is_changed = TRUE;
+        header->value = address ? mrg_mailbox_value(envelope->arena, length, field->text,
+                                                    field->length, address)
+                                : mrg_encode_header(envelope->arena, length, field->text,
+                                                    field->length);
+        return;
+    }
 }
 
 /* LF line ends become CRLF. */

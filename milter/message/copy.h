@@ -48,6 +48,11 @@ void mrg_copy_address(MrgCopy *copy, const MrgEnvelope *envelope, const char *ad
 void mrg_copy_set_subject(MrgCopy *copy, const MrgEnvelope *envelope,
                           const MrgRendered *subject);
 
+/* The nth header of that name, from 0, says this; with an address it is the name of that.
+ */
+void mrg_copy_set_field(MrgCopy *copy, const MrgEnvelope *envelope, const char *name,
+                        guint nth, const char *address, const MrgRendered *field);
+
 /* Replaces the first header of that name (others of it go away) or adds one behind all
  * others.  value is header text in UTF-8; it is encoded and folded here, and a line break
  * in it becomes a space. */

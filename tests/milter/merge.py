@@ -67,6 +67,46 @@ def only_the_recipient_is_shown(bench):
 
 
 @tap.case
+def names_in_headers_are_personal(bench):
+    message = parse(bench.merged(campaign(number="names", last=[
+        'Reply-To: "{{#if user_has_bought}}Your{{else}}Our{{/if}} {Interest} team"',
+        " <team@example.com>",
+        "List-Id: =?utf-8?Q?=7B=7Binter?= =?utf-8?Q?est=7D=7D?= <news.example.com>",
+        "List-Help: <https://example.com/?i={{urlencode interest}}>",
+        "List-Help: <mailto:help@example.com>"]).replace(
+            b"From: News", "From: {FirstName}’s =?utf-8?Q?N=C3=A9ws?=".encode())))
+    tap.equal(str(message["From"]), "Änn’s Néws <news@sandbox.test>", "From")
+    tap.equal(str(message["Reply-To"]), "Your Hiking team <team@example.com>", "Reply-To")
+    tap.equal([str(v) for v in message.get_all("List-Help")],
+              ["<https://example.com/?i=Hiking>", "<mailto:help@example.com>"], "List-Help")
+
+
+@tap.case
+def recipient_has_a_name_where_asked_for(bench):
+    settings = {**NO_CAP, "render": {"recipient_name": "{{first_name}} {{last_name}}"}}
+    with Bench(settings) as other:
+        tap.equal(str(parse(other.merged(campaign(number="to")))["To"]),
+                  f"Änn <{ANN}>", "To")
+        tap.equal(str(parse(other.merged(campaign(number="to"), NOBODY))["To"]),
+                  NOBODY, "To")
+    bench.assert_alive()
+
+
+@tap.case
+def values_end_no_header(bench):
+    """What a profile holds cannot add a header, or an address."""
+    bench.merganser.import_profiles([
+        {"address": "evil@example.com", "first_name": "x\r\nBcc: all@example.com",
+         "interest": '" <evil@example.net>, "', "consent": {"receive": True}}])
+    message = parse(bench.merged(campaign(number="evil", last=[
+        'Reply-To: "{Interest}" <team@example.com>']).replace(
+            b"From: News", b"From: {FirstName}"), "evil@example.com"))
+    tap.equal(message["Bcc"], None, "Bcc")
+    for name, address in (("From", "news@sandbox.test"), ("Reply-To", "team@example.com")):
+        tap.equal([a.addr_spec for a in message[name].addresses], [address], name)
+
+
+@tap.case
 def control_headers_are_gone_wherever_they_stand(bench):
     """Postfix before 20231213 can miss an edit of the very first header."""
     plain = campaign()

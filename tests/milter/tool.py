@@ -241,12 +241,16 @@ def check_knows_what_the_campaign_brings(bench):
 
 @tap.case
 def check_looks_at_the_other_headers(bench):
-    mail = write(bench, "mail.eml", "X-Campaign: c\nReply-To: {{name}} <a@example.com>\n"
-                 "Subject: x\n\ny\n")
+    mail = write(bench, "mail.eml", "X-Campaign: c\nX-Note: {{name}}\nSubject: x\n\ny\n")
     code, out, _ = run(bench, "check", "--json", mail)
     tap.equal(code, DATA, "exit code")
-    tap.contains(json.loads(out)[0]["errors"][0]["message"], "of the headers only the Subject",
+    tap.contains(json.loads(out)[0]["errors"][0]["message"], "this header is not rendered",
                  "error")
+    mail = write(bench, "mail.eml", "X-Campaign: c\nFrom: {{name}} <a@example.com>\n\ny\n")
+    code, out, _ = run(bench, "check", "--json", mail)
+    tap.equal(code, 0, "exit code")
+    tap.equal([(f["name"], f["where"]) for f in json.loads(out)[0]["fields"]],
+              [("name", "header From")], "fields")
 
 
 def write_blocks(bench, **texts):
