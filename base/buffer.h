@@ -52,6 +52,22 @@ mrg_buffer_append(MrgBuffer *buffer, const char *text, gsize length)
     buffer->length += length;
 }
 
+/* The same for a text that MRG_BUFFER_SLACK bytes can be read from: short ones are copied
+ * without a call. */
+#define MRG_BUFFER_SLACK 32
+
+static inline void
+mrg_buffer_append_padded(MrgBuffer *buffer, const char *text, gsize length)
+{
+    if (G_UNLIKELY(length > MRG_BUFFER_SLACK || !buffer->data ||
+                   buffer->capacity - buffer->length < MRG_BUFFER_SLACK)) {
+        mrg_buffer_append(buffer, text, length);
+        return;
+    }
+    memcpy(buffer->data + buffer->length, text, MRG_BUFFER_SLACK);
+    buffer->length += length;
+}
+
 /* Puts text over the bytes [start, start + removed). */
 void mrg_buffer_splice(MrgBuffer *buffer, gsize start, gsize removed, const char *text,
                        gsize length);

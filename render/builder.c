@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/buffer.h"
 #include "render/builder.h"
 #include "render/limits.h"
 #include "render/lookup.h"
@@ -112,6 +113,10 @@ mrg_builder_steal(MrgBuilder *builder)
     program->sections = steal_array(builder->sections, &program->n_sections);
     program->calls = steal_array(builder->calls, &program->n_calls);
     program->n_pool = builder->pool->len;
+    /* For mrg_buffer_append_padded(). */
+    static const char padding[MRG_BUFFER_SLACK] = "";
+    g_string_append_len(builder->pool, padding, sizeof padding);
+    program->hints = g_new0(guint16, MAX(program->n_names, 1));
     program->pool = g_string_free(builder->pool, FALSE);
     builder->pool = g_string_new(NULL);
     return program;

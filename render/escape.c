@@ -41,17 +41,67 @@ special_bits(__m128i bytes)
 #if defined(__SSE2__) && !MRG_IS_SANITIZED
 #define PAGE_BYTES 4096
 
-/* The last bytes, under 16 of them, at once: what is read behind them is not looked at, and
- * lies in the same page, so it is there. */
+/* Whether 16 bytes can be read from here: those behind the text are not looked at, and lie
+ * in the same page, so they are there. */
 static gboolean
-read_tail(const char *text, gsize length, gsize *run)
+is_readable(const char *text)
 {
-    if (((guintptr) text & (PAGE_BYTES - 1)) > PAGE_BYTES - 16)
+    return ((guintptr) text & (PAGE_BYTES - 1)) <= PAGE_BYTES - 16;
+}
+
+/* Looks for what needs an entity while it copies, 16 bytes at a time, into room that is
+ * there already.  Gives the bytes that are done: all, those before the first such byte, or
+ * fewer where there is no room. */
+static gsize
+copy_clean(MrgBuffer *out, const char *text, gsize length)
+{
+    gsize at = 0;
+    if (!out->data || out->capacity - out->length < length + 16)
+        return 0;
+    char *to = out->data + out->length;
+    while (at < length && (length - at >= 16 || is_readable(text + at))) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *) (gconstpointer) (text + at));
+        guint bits = special_bits(bytes);
+        gsize n = MIN(length - at, 16);
+        _mm_storeu_si128((__m128i *) (gpointer) (to + at), bytes);
+        bits &= (1u << n) - 1;
+        if (bits) {
+            at += (gsize) __builtin_ctz(bits);
+            break;
+        }
+        at += n;
+    }
+    out->length += at;
+    return at;
+}
+/* Most values are short and have nothing that needs an entity: no loop for these.  An empty
+ * one need not point anywhere. */
+static inline gboolean
+append_short(MrgBuffer *out, const char *text, gsize length)
+{
+    if (length - 1 >= 16 || !out->data || out->capacity - out->length < 16 ||
+        !is_readable(text))
         return FALSE;
     __m128i bytes = _mm_loadu_si128((const __m128i *) (gconstpointer) text);
-    guint bits = special_bits(bytes) & ((1u << length) - 1);
-    *run = bits ? (gsize) __builtin_ctz(bits) : length;
+    if (special_bits(bytes) & ((1u << length) - 1))
+        return FALSE;
+    _mm_storeu_si128((__m128i *) (gpointer) (out->data + out->length), bytes);
+    out->length += length;
     return TRUE;
+}
+#else
+static inline gboolean
+append_short(MrgBuffer *out G_GNUC_UNUSED, const char *text G_GNUC_UNUSED,
+             gsize length G_GNUC_UNUSED)
+{
+    return FALSE;
+}
+
+static gsize
+copy_clean(MrgBuffer *out G_GNUC_UNUSED, const char *text G_GNUC_UNUSED,
+           gsize length G_GNUC_UNUSED)
+{
+    return 0;
 }
 #endif
 
@@ -68,11 +118,6 @@ clean_run(const char *text, gsize length)
             return at + (gsize) __builtin_ctz(bits);
     }
 #endif
-#if defined(__SSE2__) && !MRG_IS_SANITIZED
-    gsize run;
-    if (read_tail(text + at, length - at, &run))
-        return at + run;
-#endif
     while (at < length && !entities[(guchar) text[at]].length)
         at++;
     return at;
@@ -81,8 +126,13 @@ clean_run(const char *text, gsize length)
 static void
 append_html(MrgBuffer *out, const char *text, gsize length)
 {
-    while (length && !out->is_full) {
-        gsize run = clean_run(text, length);
+    while (!out->is_full) {
+        gsize run = copy_clean(out, text, length);
+        if (run == length)
+            return;
+        text += run;
+        length -= run;
+        run = clean_run(text, length);
         mrg_buffer_append(out, text, run);
         if (run == length)
             return;
@@ -130,9 +180,8 @@ append_header(MrgBuffer *out, const char *text, gsize length)
     mrg_buffer_append(out, text + start, length - start);
 }
 
-void
-mrg_escape_append(MrgBuffer *out, MrgEscape escape, gboolean is_raw, const char *text,
-                  gsize length)
+static G_GNUC_NO_INLINE void
+append(MrgBuffer *out, MrgEscape escape, gboolean is_raw, const char *text, gsize length)
 {
     if (!length)
         return;
@@ -142,4 +191,12 @@ mrg_escape_append(MrgBuffer *out, MrgEscape escape, gboolean is_raw, const char 
         mrg_buffer_append(out, text, length);
     else
         append_html(out, text, length);
+}
+
+void
+mrg_escape_append(MrgBuffer *out, MrgEscape escape, gboolean is_raw, const char *text,
+                  gsize length)
+{
+    if (escape != MRG_ESCAPE_HTML || is_raw || !append_short(out, text, length))
+        append(out, escape, is_raw, text, length);
 }

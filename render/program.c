@@ -27,6 +27,7 @@ mrg_program_unref(MrgProgram *program)
     g_free(program->pool);
     g_free(program->constants);
     g_free(program->names);
+    g_free(program->hints);
     g_free(program->fields);
     g_free(program->positions);
     g_free(program->sections);

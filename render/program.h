@@ -6,7 +6,7 @@
  * is in range, every jump lands inside its template, and the stacks fit.
  *
  * OWNERSHIP  everything belongs to the program.
- * THREADS    immutable; the count of references is atomic.
+ * THREADS    immutable but for the hints; these and the count of references are atomic.
  */
 #ifndef MRG_RENDER_PROGRAM_H
 #define MRG_RENDER_PROGRAM_H
@@ -120,6 +120,7 @@ struct MrgProgram {
     char *pool; /* literal text */
     MrgValue *constants;
     MrgName *names;
+    guint16 *hints; /* for each name: where an object had it last; a guess, atomic */
     MrgProgramField *fields;
     MrgPosition *positions; /* in the order of the instructions */
     MrgSection *sections;   /* the templates, and partials behind them */

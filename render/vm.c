@@ -119,31 +119,54 @@ mrg_vm_frame_up(const MrgVm *vm, guint up)
     return frame;
 }
 
-/* The items of a list have their members in the same order, as a rule: so the place where
- * a name was last is looked at first. */
+static gboolean
+is_named(const MrgMember *member, const MrgName *name)
+{
+    return member->name_length == name->length &&
+           memcmp(member->name, name->text, name->length) == 0;
+}
+
+/* NULL when there is none.  Objects of one kind have their members in the same order, as a
+ * rule, from one run to the next: so the place where a name was last is looked at first. */
+static const MrgValue *
+find_member(MrgVm *vm, const MrgValue *object, guint32 index)
+{
+    const MrgName *name = &vm->program->names[index];
+    guint16 *hint = &vm->program->hints[index];
+    guint32 likely = __atomic_load_n(hint, __ATOMIC_RELAXED);
+    if (G_LIKELY(likely < object->length && is_named(&object->members[likely], name)))
+        return &object->members[likely].value;
+    vm->steps -= object->length / MRG_MEMBERS_PER_STEP;
+    for (guint32 at = 0; at < object->length; at++) {
+        if (!is_named(&object->members[at], name))
+            continue;
+        __atomic_store_n(hint, (guint16) MIN(at, G_MAXUINT16), __ATOMIC_RELAXED);
+        return &object->members[at].value;
+    }
+    return NULL;
+}
+
 MrgValue
 mrg_vm_member(MrgVm *vm, const MrgValue *value, guint32 index)
 {
-    const MrgName *name = &vm->program->names[index];
     if (value->type != MRG_VALUE_OBJECT)
-        return mrg_lookup(value, name, &vm->steps, vm->input->arena);
-    guint32 hint = vm->hints[index];
-    if (hint < value->length) {
-        const MrgMember *likely = &value->members[hint];
-        if (likely->name_length == name->length &&
-            memcmp(likely->name, name->text, name->length) == 0)
-            return likely->value;
+        return mrg_lookup(value, &vm->program->names[index], &vm->steps, vm->input->arena);
+    const MrgValue *found = find_member(vm, value, index);
+    return found ? *found : (MrgValue) MRG_VALUE_MISSING_INIT;
+}
+
+static void
+print_member(MrgVm *vm, const MrgInstruction *i)
+{
+    const MrgValue *context = &vm->frame->context;
+    if (G_LIKELY(context->type == MRG_VALUE_OBJECT)) {
+        const MrgValue *found = find_member(vm, context, i->c);
+        if (found)
+            mrg_vm_print(vm, found, i->a);
+        return;
     }
-    vm->steps -= value->length / MRG_MEMBERS_PER_STEP;
-    for (guint32 at = 0; at < value->length; at++) {
-        const MrgMember *member = &value->members[at];
-        if (member->name_length != name->length ||
-            memcmp(member->name, name->text, name->length) != 0)
-            continue;
-        vm->hints[index] = (guint16) MIN(at, G_MAXUINT16);
-        return member->value;
-    }
-    return (MrgValue) MRG_VALUE_MISSING_INIT;
+    MrgValue value = mrg_vm_member(vm, context, i->c);
+    mrg_vm_print(vm, &value, i->a);
 }
 
 static MrgValue
@@ -430,7 +453,7 @@ run(MrgVm *vm, RunEnd *end)
         }
         switch ((MrgOp) i->op) {
         case MRG_OP_LITERAL:
-            mrg_buffer_append(vm->out, program->pool + i->c, mrg_literal_length(i));
+            mrg_buffer_append_padded(vm->out, program->pool + i->c, mrg_literal_length(i));
             break;
         case MRG_OP_PRINT:
             mrg_vm_print(vm, --vm->top, i->a);
@@ -438,11 +461,9 @@ run(MrgVm *vm, RunEnd *end)
         case MRG_OP_PRINT_SLOT:
             mrg_vm_print(vm, &slots[i->c], i->a);
             break;
-        case MRG_OP_PRINT_MEMBER: {
-            MrgValue value = mrg_vm_member(vm, &vm->frame->context, i->c);
-            mrg_vm_print(vm, &value, i->a);
+        case MRG_OP_PRINT_MEMBER:
+            print_member(vm, i);
             break;
-        }
         case MRG_OP_LOAD_SLOT:
             push(vm, slots[i->c]);
             continue;
@@ -646,7 +667,6 @@ mrg_program_run(const MrgProgram *program, gsize template_index,
     gboolean has_calls = program->n_calls > 0;
     static const MrgScope outside = {.prefix = {"", 0}};
     vm.top = mrg_arena_alloc(input->arena, sizeof *vm.top * program->max_stack);
-    vm.hints = mrg_arena_array(input->arena, guint16, program->n_names);
     vm.n_frames = has_calls ? program->max_frames * 2 : section->max_frames;
     vm.frames = vm.frame = mrg_arena_alloc(input->arena, sizeof *vm.frames * vm.n_frames);
     *vm.frame = (MrgFrame){.up = MRG_NO_FRAME,

@@ -95,7 +95,6 @@ typedef struct MrgVm {
     gboolean has_root;
     gint64 steps;
     MrgFormatters formatters;
-    guint16 *hints;                /* for each name: where it was found in an object last */
     const MrgInstruction *refused; /* where a helper's block did */
     const char *failure;           /* of a helper, or of the machine */
     MrgRenderError code;           /* of that */
