@@ -27,6 +27,7 @@ typedef gint64 MrgConfDURATION; /* microseconds */
 typedef guint MrgConfMODE;
 typedef guint MrgConfCHOICE;
 
+typedef enum { MRG_STAGE_OFF, MRG_STAGE_ON } MrgStageChoice;
 typedef enum { MRG_LOG_SYSLOG, MRG_LOG_STDERR } MrgLogChoice;
 typedef enum { MRG_DEFAULT_GRANTED, MRG_DEFAULT_DENIED } MrgConsentChoice;
 typedef enum { MRG_UNKNOWN_GENERIC, MRG_UNKNOWN_DROP, MRG_UNKNOWN_REJECT } MrgUnknownChoice;

@@ -13,8 +13,6 @@
 #include "milter/error.h"
 #include "milter/pipeline.h"
 #include "milter/stamp/chain.h"
-#include "milter/verdict/apply.h"
-#include "milter/witness/logline.h"
 #include "milter/witness/outbox.h"
 
 /* Contents in flight at once: far more than an MTA's process limit. */
@@ -142,13 +140,20 @@ start_deadline(MrgMerge *merge)
     merge->deadline_us = g_get_monotonic_time() + merge->pipeline->conf->store_deadline;
 }
 
+/* Whether anything is counted, recorded and sealed for a person. */
+static gboolean
+commits(const MrgMerge *merge)
+{
+    return merge->mode == MRG_MODE_MERGE;
+}
+
 /* Asked of the store for the first copy of a content only. */
 static gboolean
 number_campaign(MrgMerge *merge, GError **error)
 {
     const MrgStore *store = merge->pipeline->store;
     guint32 number;
-    if (merge->mode == MRG_MODE_PREVIEW || g_atomic_int_get(&merge->plan->campaign_number))
+    if (!commits(merge) || g_atomic_int_get(&merge->plan->campaign_number))
         return TRUE;
     start_deadline(merge);
     if (!mrg_store_campaign_number(store, merge->campaign.id, &number, merge->deadline_us,
@@ -158,8 +163,8 @@ number_campaign(MrgMerge *merge, GError **error)
     return TRUE;
 }
 
-static void
-decide(MrgMerge *merge, MrgVerdict verdict, const char *reason)
+void
+mrg_merge_decide(MrgMerge *merge, MrgVerdict verdict, const char *reason)
 {
     merge->disposition = mrg_disposition_of_verdict(verdict);
     merge->reason = reason;
@@ -198,9 +203,8 @@ load_state(MrgMerge *merge, GError **error)
     return merge->has_state;
 }
 
-/* Whether the copy will be needed. */
-static gboolean
-is_going_out(const MrgMerge *merge)
+gboolean
+mrg_merge_is_going_out(const MrgMerge *merge)
 {
     MrgVerdict verdict = merge->disposition->verdict;
     return verdict == MRG_VERDICT_DELIVER || verdict == MRG_VERDICT_HOLD;
@@ -230,11 +234,11 @@ take_decision(MrgMerge *merge)
                                 : MRG_VERDICT_REJECT;
         decision->reason = "unknown: no profile";
     }
-    decide(merge, decision->verdict, decision->reason);
+    mrg_merge_decide(merge, decision->verdict, decision->reason);
     /* The state changed under the commit of a copy that render withholds: so it does still.
      */
-    if (merge->withheld && is_going_out(merge) && !merge->state.is_repeat)
-        decide(merge, merge->withheld->verdict, merge->withheld_reason);
+    if (merge->withheld && mrg_merge_is_going_out(merge) && !merge->state.is_repeat)
+        mrg_merge_decide(merge, merge->withheld->verdict, merge->withheld_reason);
 }
 
 static gboolean
@@ -270,7 +274,7 @@ stamp_context(const MrgMerge *merge)
                   .campaign = (guint32) g_atomic_int_get(&merge->plan->campaign_number),
                   .message = message_number(&merge->key),
                   .at_s = (guint32) (merge->now_us / MRG_SECOND_US)},
-        .is_inert = merge->mode == MRG_MODE_PREVIEW,
+        .is_inert = !commits(merge),
         .may_track_open = merge->decision.may_track_open && merge->person.has_profile &&
                           (merge->campaign.track & MRG_TRACK_OPENS) != 0,
         .is_transactional = g_str_equal(merge->campaign.class_name, "transactional"),
@@ -344,7 +348,7 @@ withhold(MrgMerge *merge, MrgVerdict verdict, const GError *failure)
     merge->withheld_reason =
         mrg_arena_printf(merge->envelope->arena, "%s: %s",
                          mrg_disposition_of_error(failure)->gate, failure->message);
-    decide(merge, verdict, merge->withheld_reason);
+    mrg_merge_decide(merge, verdict, merge->withheld_reason);
 }
 
 /* Some failures mean that this person gets no mail, or not yet: decisions, and recorded as
@@ -414,7 +418,7 @@ static gboolean
 step_render(MrgMerge *merge, GError **error)
 {
     g_autoptr(GError) failure = NULL;
-    if (!is_going_out(merge))
+    if (!mrg_merge_is_going_out(merge))
         return TRUE;
     gsize n = merge->plan->n_fields + merge->plan->n_parts;
     gsize *starts = mrg_arena_array(merge->envelope->arena, gsize, n + 1);
@@ -424,7 +428,7 @@ step_render(MrgMerge *merge, GError **error)
         g_propagate_error(error, g_steal_pointer(&failure));
         return FALSE;
     }
-    if (!is_going_out(merge))
+    if (!mrg_merge_is_going_out(merge))
         return TRUE;
     take_texts(merge, starts, n);
     return refuse_long_fields(merge, error);
@@ -456,7 +460,7 @@ set_fields(MrgMerge *merge)
 static gboolean
 step_stamp(MrgMerge *merge, GError **error)
 {
-    if (!is_going_out(merge))
+    if (!mrg_merge_is_going_out(merge))
         return TRUE;
     const MrgEnvelope *envelope = merge->envelope;
     MrgStampContext context = stamp_context(merge);
@@ -484,7 +488,7 @@ commit_once(MrgMerge *merge, gboolean is_final, GError **error)
         .reason = merge->reason,
         .is_final = is_final,
     };
-    if (is_final && is_going_out(merge)) {
+    if (is_final && mrg_merge_is_going_out(merge)) {
         const MrgSend send = {merge->now_us, merge->campaign.class_name,
                               merge->campaign.id};
         outcome.history =
@@ -519,9 +523,9 @@ fail_commit(MrgCommit last, GError **error)
 static gboolean
 step_commit(MrgMerge *merge, GError **error)
 {
-    if (merge->mode == MRG_MODE_PREVIEW)
+    if (!commits(merge))
         return TRUE;
-    gboolean was_going_out = is_going_out(merge);
+    gboolean was_going_out = mrg_merge_is_going_out(merge);
     MrgCommit last = MRG_COMMIT_DONE;
     for (int try = 0; try < COMMIT_TRIES && !merge->state.is_repeat; try++) {
         MrgCommit before = last;
@@ -533,11 +537,11 @@ step_commit(MrgMerge *merge, GError **error)
         take_decision(merge);
         /* A copy that was not made cannot go out now: it comes again.  And who is uncertain
          * twice, although the outcome is not there, will not do better. */
-        if ((is_going_out(merge) && !was_going_out) ||
+        if ((mrg_merge_is_going_out(merge) && !was_going_out) ||
             (last == MRG_COMMIT_UNCERTAIN && before == last))
             break;
     }
-    if (merge->state.is_repeat && is_going_out(merge) == was_going_out)
+    if (merge->state.is_repeat && mrg_merge_is_going_out(merge) == was_going_out)
         return TRUE;
     return fail_commit(last, error);
 }
@@ -623,7 +627,7 @@ mrg_merge_run(MrgMerge *merge)
         }
     }
     if (merge->mode == MRG_MODE_CHECK)
-        decide(merge, MRG_VERDICT_DELIVER, "ok: the template compiles");
+        mrg_merge_decide(merge, MRG_VERDICT_DELIVER, "ok: the template compiles");
 }
 
 /* ---- pipeline ---- */
@@ -661,6 +665,18 @@ open_outbox(MrgPipeline *pipeline, GError **error)
     return TRUE;
 }
 
+static gboolean
+check_stage(const MrgConf *conf, GError **error)
+{
+    const char *address = conf->milter_stage_address;
+    const char *at = strrchr(address, '@');
+    if (!*address || (at && at > address && at[1] && !strpbrk(address, " \t<>,;\"")))
+        return TRUE;
+    g_set_error(error, MRG_ERROR, MRG_ERROR_CONFIG,
+                "%s: [milter] stage_address is no plain address", conf->path);
+    return FALSE;
+}
+
 MrgPipeline *
 mrg_pipeline_new(MrgConf *conf, GError **error)
 {
@@ -675,6 +691,8 @@ mrg_pipeline_new(MrgConf *conf, GError **error)
         return NULL;
     pipeline->store = mrg_conf_open_store(conf, error);
     if (!pipeline->store || !open_outbox(pipeline, error))
+        return NULL;
+    if (!check_stage(conf, error))
         return NULL;
     pipeline->library = mrg_library_new(conf->render_blocks, conf->render_block_map, error);
     if (!pipeline->library)
@@ -715,54 +733,8 @@ mrg_pipeline_conf(const MrgPipeline *pipeline)
     return pipeline->conf;
 }
 
-/* ---- witness ---- */
-
-static void
-witness(const MrgMerge *merge, gint64 took_us)
+MrgOutbox *
+mrg_pipeline_outbox(const MrgPipeline *pipeline)
 {
-    static const MrgCounter counters[] = {MRG_COUNTER_deliver, MRG_COUNTER_drop,
-                                          MRG_COUNTER_reject, MRG_COUNTER_defer,
-                                          MRG_COUNTER_hold};
-    gboolean is_check = merge->mode == MRG_MODE_CHECK;
-    MrgRecord record = {
-        .queue_id = merge->envelope->queue_id,
-        .campaign = merge->campaign.id,
-        .class_name = merge->campaign.class_name,
-        .pseudonym = merge->person.address ? merge->person.pseudonym : NULL,
-        .person = merge->person.key,
-        .verdict = merge->disposition->verdict,
-        .reason = merge->reason,
-        .stamps = merge->stamps,
-        .is_repeat = merge->state.is_repeat,
-        .is_check = is_check,
-        .at_us = merge->now_us,
-        .took_us = took_us,
-    };
-    g_autofree char *line = mrg_logline_format(&record);
-    g_message("%s", line);
-    mrg_count(is_check ? MRG_COUNTER_check : counters[record.verdict]);
-    if (record.is_repeat)
-        mrg_count(MRG_COUNTER_repeat);
-    if (!is_check)
-        mrg_outbox_post(merge->pipeline->outbox, &record);
-}
-
-MrgAnswer
-mrg_pipeline_serve(MrgPipeline *pipeline, MrgEnvelope *envelope, const MrgMta *mta)
-{
-    MrgMerge merge;
-    gint64 began_us = g_get_monotonic_time();
-    gboolean is_check = envelope->role == MRG_ROLE_CHECK;
-    mrg_merge_init(&merge, pipeline, envelope, is_check ? MRG_MODE_CHECK : MRG_MODE_MERGE,
-                   mrg_clock_now_us());
-    mrg_merge_run(&merge);
-    MrgAnswer answer =
-        is_check && merge.disposition->verdict == MRG_VERDICT_DELIVER
-            ? MRG_ANSWER_ACCEPT
-            : mrg_apply(mta, merge.disposition, merge.reply, envelope, &merge.copy);
-    if (answer == MRG_ANSWER_TEMPFAIL && is_going_out(&merge))
-        decide(&merge, MRG_VERDICT_DEFER, "mta: it did not take the edits");
-    witness(&merge, g_get_monotonic_time() - began_us);
-    mrg_merge_clear(&merge);
-    return answer;
+    return pipeline->outbox;
 }

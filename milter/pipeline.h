@@ -18,13 +18,15 @@
 #include "milter/person/lookup.h"
 #include "milter/plan.h"
 #include "milter/verdict/disposition.h"
+#include "milter/witness/outbox.h"
 
 typedef struct MrgPipeline MrgPipeline;
 
 typedef enum {
     MRG_MODE_MERGE,
-    MRG_MODE_CHECK,  /* compiles the template, edits nothing */
-    MRG_MODE_PREVIEW /* as merge, but commits nothing and seals inert tokens */
+    MRG_MODE_CHECK,   /* compiles the template, edits nothing */
+    MRG_MODE_PREVIEW, /* as merge, but commits nothing and seals inert tokens */
+    MRG_MODE_STAGE    /* the same, for an MTA: the copy goes to the stage */
 } MrgMode;
 
 MrgPipeline *mrg_pipeline_new(MrgConf *conf, GError **error);
@@ -32,6 +34,7 @@ MrgPipeline *mrg_pipeline_ref(MrgPipeline *pipeline);
 void mrg_pipeline_unref(MrgPipeline *pipeline);
 const MrgIntakeRules *mrg_pipeline_rules(const MrgPipeline *pipeline);
 MrgConf *mrg_pipeline_conf(const MrgPipeline *pipeline);
+MrgOutbox *mrg_pipeline_outbox(const MrgPipeline *pipeline);
 
 #define MRG_STEPS_MAX 8
 
@@ -81,10 +84,16 @@ void mrg_merge_clear(MrgMerge *merge);
  * copy. */
 void mrg_merge_run(MrgMerge *merge);
 
+/* The way ends with this verdict. */
+void mrg_merge_decide(MrgMerge *merge, MrgVerdict verdict, const char *reason);
+
+/* Whether the copy will be needed; a merge that has come to the policy. */
+gboolean mrg_merge_is_going_out(const MrgMerge *merge);
+
 /* Name of the i-th step, or NULL behind the last. */
 const char *mrg_step_name(gsize i);
 
-/* One message of the MTA: run, answer, log, count. */
+/* One message of the MTA: run, answer, log, count (serve.c). */
 MrgAnswer mrg_pipeline_serve(MrgPipeline *pipeline, MrgEnvelope *envelope,
                              const MrgMta *mta);
 

@@ -19,6 +19,8 @@
 #include "milter/intake/intake.h"
 
 #define ACTIONS_NEEDED (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_CHGBODY | SMFIF_QUARANTINE)
+/* For stage mode; without them redirect() fails. */
+#define ACTIONS_WANTED (SMFIF_ADDRCPT | SMFIF_DELRCPT)
 #define STEPS_SKIPPED (SMFIP_NOHELO | SMFIP_NOUNKNOWN | SMFIP_NODATA)
 /* A reply line with code and enhanced code stays within RFC 5321's 512 bytes. */
 #define REPLY_TEXT_MAX 400
@@ -65,6 +67,15 @@ quarantine(void *mta, const char *reason)
     return smfi_quarantine(mta, (char *) reason) == MI_SUCCESS;
 }
 
+/* Added first: a message is never without a recipient. */
+static gboolean
+redirect(void *mta, const char *from, const char *to)
+{
+    g_autofree char *old = g_strdup_printf("<%s>", from);
+    g_autofree char *new = g_strdup_printf("<%s>", to);
+    return smfi_addrcpt(mta, new) == MI_SUCCESS && smfi_delrcpt(mta, old) == MI_SUCCESS;
+}
+
 static gboolean
 set_reply(void *mta, const char *code, const char *enhanced, const char *text)
 {
@@ -83,6 +94,7 @@ static const MrgMtaApi mta_api = {
     .add_header = add_header,
     .replace_body = replace_body,
     .quarantine = quarantine,
+    .redirect = redirect,
     .set_reply = set_reply,
 };
 
@@ -117,7 +129,7 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
                    "(headers, body, quarantine): nothing is filtered for it");
         return SMFIS_REJECT;
     }
-    *my_actions = ACTIONS_NEEDED;
+    *my_actions = ACTIONS_NEEDED | (actions & ACTIONS_WANTED);
     if (actions & SMFIF_SETSYMLIST) {
         *my_actions |= SMFIF_SETSYMLIST;
         smfi_setsymlist(ctx, SMFIM_CONNECT, (char *) "{daemon_name}");
@@ -292,7 +304,7 @@ mrg_intake_open(const MrgIntakeSocket *where, const MrgIntakeHandler *handler,
     static const struct smfiDesc filter = {
         .xxfi_name = (char *) "merganser",
         .xxfi_version = SMFI_VERSION,
-        .xxfi_flags = ACTIONS_NEEDED | SMFIF_SETSYMLIST,
+        .xxfi_flags = ACTIONS_NEEDED | ACTIONS_WANTED | SMFIF_SETSYMLIST,
         .xxfi_connect = on_connect,
         .xxfi_envfrom = on_mail,
         .xxfi_envrcpt = on_recipient,

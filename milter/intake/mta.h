@@ -28,6 +28,9 @@ typedef struct MrgMtaApi {
     gboolean (*add_header)(void *mta, const char *name, const char *value);
     gboolean (*replace_body)(void *mta, const char *body, gsize length);
     gboolean (*quarantine)(void *mta, const char *reason);
+    /* Sends the message to another address than to the one recipient that it has; both
+     * without angle brackets. */
+    gboolean (*redirect)(void *mta, const char *from, const char *to);
     /* code "550", enhanced "5.6.0" (RFC 3463); one line, 7-bit. */
     gboolean (*set_reply)(void *mta, const char *code, const char *enhanced,
                           const char *text);

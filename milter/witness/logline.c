@@ -18,7 +18,8 @@ char *
 mrg_logline_format(const MrgRecord *record)
 {
     GString *line = g_string_new(record->queue_id ? record->queue_id : "NOQUEUE");
-    g_string_append_printf(line, ": %s=%s", record->is_check ? "check" : "verdict",
+    static const char *const kinds[] = {"verdict", "check", "stage"};
+    g_string_append_printf(line, ": %s=%s", kinds[record->kind],
                            mrg_verdict_name(record->verdict));
     append_pair(line, "campaign", record->campaign);
     append_pair(line, "class", record->class_name);

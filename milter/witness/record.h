@@ -9,6 +9,12 @@
 
 #include "plugins/merganser-plugin.h"
 
+typedef enum {
+    MRG_RECORD_MERGED,
+    MRG_RECORD_CHECKED, /* at the door: nothing was merged */
+    MRG_RECORD_STAGED   /* nothing left for its recipient */
+} MrgRecordKind;
+
 typedef struct MrgRecord {
     const char *queue_id; /* NULL where the MTA gave none */
     const char *campaign; /* NULL before the control headers are read */
@@ -19,8 +25,8 @@ typedef struct MrgRecord {
     const char *reason;
     const char *stamps; /* "pixel,unsubscribe", or NULL */
     gboolean is_repeat;
-    gboolean is_check; /* at the door: nothing was merged */
-    gint64 at_us;      /* since 1970 */
+    MrgRecordKind kind;
+    gint64 at_us; /* since 1970 */
     gint64 took_us;
 } MrgRecord;
 

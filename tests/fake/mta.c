@@ -30,6 +30,7 @@ fake_mta_free(FakeMta *fake)
     g_string_free(fake->calls, TRUE);
     g_free(fake->reply);
     g_free(fake->quarantine);
+    g_free(fake->redirected);
     g_free(fake);
 }
 
@@ -101,6 +102,16 @@ quarantine(void *mta, const char *reason)
 }
 
 static gboolean
+redirect(void *mta, const char *from, const char *to)
+{
+    FakeMta *fake = mta;
+    g_assert_nonnull(from);
+    g_free(fake->redirected);
+    fake->redirected = g_strdup(to);
+    return is_taken(fake, "redirect");
+}
+
+static gboolean
 set_reply(void *mta, const char *code, const char *enhanced, const char *text)
 {
     FakeMta *fake = mta;
@@ -112,7 +123,7 @@ set_reply(void *mta, const char *code, const char *enhanced, const char *text)
 MrgMta
 fake_mta_handle(FakeMta *fake)
 {
-    static const MrgMtaApi api = {change_header, add_header, replace_body, quarantine,
-                                  set_reply};
+    static const MrgMtaApi api = {change_header, add_header, replace_body,
+                                  quarantine,    redirect,   set_reply};
     return (MrgMta){&api, fake};
 }

@@ -13,7 +13,7 @@ typedef struct FakeMta {
     GPtrArray *names, *values; /* char * */
     GByteArray *body;
     GString *calls; /* "change|body|..." */
-    char *reply, *quarantine;
+    char *reply, *quarantine, *redirected;
     int fail_at; /* the call, from 0, that is refused; -1: none */
     int n_calls;
 } FakeMta;

@@ -195,7 +195,7 @@ a_log_line_stays_one_line(void)
         "4XYZ: verdict=drop, campaign=spring, class=promo, "
         "person=0011223344556677, us=42, reason=cap: daily?4ABC: verdict=deliver");
     MrgRecord early = {
-        .verdict = MRG_VERDICT_REJECT, .reason = "control: x", .is_check = TRUE};
+        .verdict = MRG_VERDICT_REJECT, .reason = "control: x", .kind = MRG_RECORD_CHECKED};
     g_autofree char *short_line = mrg_logline_format(&early);
     g_assert_cmpstr(short_line, ==, "NOQUEUE: check=reject, us=0, reason=control: x");
 }
