@@ -5,6 +5,9 @@
 
 #include "render/vm.h"
 
+/* A step pays for so many bytes of white space. */
+#define BYTES_PER_STEP 16
+
 /*
  * Partials, parents and blocks of mustache see the contexts around their call, and the
  * blocks that it gives.  They are indented as if white space had been put in front of each
@@ -46,6 +49,9 @@ static MrgSlice
 join(MrgVm *vm, MrgSlice prefix, const MrgPartialCall *call)
 {
     if (!call->indent_length)
+        return prefix;
+    vm->steps -= (gint64) ((prefix.length + call->indent_length) / BYTES_PER_STEP);
+    if (vm->steps < 0)
         return prefix;
     char *text = mrg_arena_alloc(vm->input->arena, prefix.length + call->indent_length);
     memcpy(text, prefix.text, prefix.length);

@@ -45,7 +45,7 @@ extend(MrgVm *vm, const MrgValue *object, const guint32 *names, const MrgValue *
 {
     gsize n = object->type == MRG_VALUE_OBJECT ? object->length : 0;
     MrgMember *members = mrg_arena_array(vm->input->arena, MrgMember, n + n_values);
-    vm->steps -= (gint64) (n * (1 + n_values) / 4);
+    vm->steps -= (gint64) (n * (1 + n_values));
     if (n)
         memcpy(members, object->members, n * sizeof *members);
     for (guint32 i = 0; i < n_values; i++) {

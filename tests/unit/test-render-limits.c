@@ -138,6 +138,23 @@ bombs_end(void)
     }
 }
 
+/* White space that grows with the depth: no step may pay for more of it than it should. */
+static void
+deep_indents_end(void)
+{
+    g_autofree char *spaces = g_strnfill(60000, ' ');
+    g_autofree char *text = g_strconcat(spaces, "{{>w}}\n", NULL);
+    const RenderingPartial wide[] = {{"w", text}, {NULL, NULL}};
+    static const MrgDialect dialects[] = {MRG_DIALECT_MUSTACHE, MRG_DIALECT_HANDLEBARS};
+    for (gsize i = 0; i < G_N_ELEMENTS(dialects); i++) {
+        const Rendering how = {.dialect = dialects[i], .partials = wide};
+        g_autofree char *result = rendering_run(&how, "{{>w}}", -1, "{}");
+        g_assert_true(is_limit(result, dialects[i] == MRG_DIALECT_MUSTACHE
+                                           ? "more than 1000000 steps"
+                                           : "deeper than 128"));
+    }
+}
+
 static char *
 repeat(const char *before, const char *unit, guint n, const char *after)
 {
@@ -189,6 +206,7 @@ main(int argc, char **argv)
     g_test_add_func("/render/limits/steps", every_step_may_be_the_last);
     g_test_add_func("/render/limits/bytes", every_byte_may_be_the_last);
     g_test_add_func("/render/limits/bombs", bombs_end);
+    g_test_add_func("/render/limits/indents", deep_indents_end);
     g_test_add_func("/render/limits/templates", templates_have_bounds);
     return g_test_run();
 }
