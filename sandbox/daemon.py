@@ -58,6 +58,19 @@ def default_settings(directory, plugins, group):
     }
 
 
+def connect(address, timeout=None):
+    """A connection to a milter: address is a path, or (host, port)."""
+    is_unix = not isinstance(address, tuple)
+    client = socket.socket(socket.AF_UNIX if is_unix else socket.AF_INET)
+    try:
+        client.settimeout(timeout)
+        client.connect(str(address) if is_unix else address)
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
 class Merganser:
     """Configuration, tool and daemon below one directory."""
 
@@ -76,6 +89,10 @@ class Merganser:
         self._owner = self.build.stat()
         self._groups = [g.gr_gid for g in grp.getgrall() if g.gr_name == "postfix"]
         self.settings = self._merge_settings(settings or {})
+        kind, _, where = self.settings["milter"]["socket"].partition(":")
+        if kind == "inet":
+            port, _, host = where.partition("@")
+            self.socket = (host, int(port))
 
     def _merge_settings(self, changes):
         can_share = os.geteuid() == 0 and self._groups
@@ -176,8 +193,11 @@ class Merganser:
     def _answers(self):
         if self.process.poll() is not None:
             raise SandboxError(f"merganser-milter: exit {self.process.returncode}: {self.log_text()}")
-        with socket.socket(socket.AF_UNIX) as s:
-            return s.connect_ex(str(self.socket)) == 0
+        try:
+            connect(self.socket).close()
+        except OSError:
+            return False
+        return True
 
     def start(self):
         with open(self.log, "ab") as log:
@@ -207,8 +227,8 @@ class Merganser:
 
     def _wake(self):
         """libmilter looks for the signal every five seconds, and at every connection."""
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
-            client.connect(str(self.socket))
+        with contextlib.suppress(OSError):
+            connect(self.socket).close()
 
     def kill(self):
         """SIGKILL, as the kernel does when memory is out."""

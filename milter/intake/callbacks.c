@@ -8,7 +8,10 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +24,8 @@
 #define ACTIONS_NEEDED (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_CHGBODY | SMFIF_QUARANTINE)
 /* For stage mode; without them redirect() fails. */
 #define ACTIONS_WANTED (SMFIF_ADDRCPT | SMFIF_DELRCPT)
+/* Descriptors among which the listening socket is looked for. */
+#define LISTENER_MAX 1024
 #define STEPS_SKIPPED (SMFIP_NOHELO | SMFIP_NOUNKNOWN | SMFIP_NODATA)
 /* A reply line with code and enhanced code stays within RFC 5321's 512 bytes. */
 #define REPLY_TEXT_MAX 400
@@ -270,6 +275,23 @@ fail_socket(const MrgIntakeSocket *where, GError **error)
     return FALSE;
 }
 
+/* libmilter keeps its listening socket to itself, so it is looked for: the only one there
+ * is.  Without this, each message waits 40 ms for an acknowledgement that the MTA's side
+ * delays (RFC 1122, 4.2.3.2 and 4.2.3.4); accepted sockets inherit it. */
+static void
+send_without_delay(void)
+{
+    long n = sysconf(_SC_OPEN_MAX);
+    int yes = 1;
+    for (int fd = 3; fd < MIN(n, LISTENER_MAX); fd++) {
+        int is_listening = 0;
+        socklen_t size = sizeof is_listening;
+        if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &size) == 0 &&
+            is_listening)
+            (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    }
+}
+
 static gboolean
 open_socket(const MrgIntakeSocket *where, GError **error)
 {
@@ -283,8 +305,10 @@ open_socket(const MrgIntakeSocket *where, GError **error)
     umask(before);
     if (!is_open)
         return fail_socket(where, error);
-    if (!path)
+    if (!path) {
+        send_without_delay();
         return TRUE;
+    }
     struct group *group = *where->group ? getgrnam(where->group) : NULL;
     if (*where->group && !group) {
         g_set_error(error, MRG_ERROR, MRG_ERROR_CONFIG, "there is no group '%s'",

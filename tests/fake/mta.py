@@ -7,8 +7,9 @@ include/libmilter/mfdef.h.
 """
 
 import dataclasses
-import socket
 import struct
+
+from sandbox.daemon import connect
 
 VERSION = 6
 ALL_ACTIONS = 0x1FF
@@ -54,9 +55,7 @@ class FakeMta:
     """One milter connection."""
 
     def __init__(self, path, timeout=60, steps=ALL_STEPS):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(timeout)
-        self.socket.connect(str(path))
+        self.socket = connect(path, timeout)
         self.offered = steps
         self.steps = 0
         self.actions = 0

@@ -11,7 +11,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
-from sandbox.postfix import wait_for  # noqa: E402
+from sandbox.postfix import free_ports, wait_for  # noqa: E402
 from tests import tap  # noqa: E402
 from tests.bench import Bench, refused  # noqa: E402
 from tests.people import ANN, NO_CAP, campaign  # noqa: E402
@@ -139,6 +139,13 @@ def socket_is_for_its_group_alone():
     with Bench(NO_CAP) as bench:
         tap.equal(oct(bench.merganser.socket.stat().st_mode & 0o777), "0o660", "mode")
         # libmilter fails, and so does the daemon, when it is stopped before it listens.
+        bench.assert_alive()
+
+
+@tap.case
+def tcp_serves_as_well():
+    port = free_ports(["milter"])["milter"]
+    with Bench({**NO_CAP, "milter": {"socket": f"inet:{port}@127.0.0.1"}}) as bench:
         bench.assert_alive()
 
 
