@@ -71,14 +71,20 @@ print_unusual(MrgVm *vm, const MrgValue *value, gboolean is_raw)
     mrg_escape_append(vm->out, vm->section->escape, is_raw, text.text, text.length);
 }
 
-void
-mrg_vm_print(MrgVm *vm, const MrgValue *value, gboolean is_raw)
+static inline void
+print(MrgVm *vm, const MrgValue *value, gboolean is_raw)
 {
-    if (value->type == MRG_VALUE_STRING || value->type == MRG_VALUE_NUMBER)
+    if (G_LIKELY(value->type == MRG_VALUE_STRING || value->type == MRG_VALUE_NUMBER))
         mrg_escape_append(vm->out, vm->section->escape, is_raw || value->is_safe,
                           value->text, value->length);
     else
         print_unusual(vm, value, is_raw);
+}
+
+void
+mrg_vm_print(MrgVm *vm, const MrgValue *value, gboolean is_raw)
+{
+    print(vm, value, is_raw);
 }
 
 static void
@@ -128,7 +134,7 @@ is_named(const MrgMember *member, const MrgName *name)
 
 /* NULL when there is none.  Objects of one kind have their members in the same order, as a
  * rule, from one run to the next: so the place where a name was last is looked at first. */
-static const MrgValue *
+static inline const MrgValue *
 find_member(MrgVm *vm, const MrgValue *object, guint32 index)
 {
     const MrgName *name = &vm->program->names[index];
@@ -162,11 +168,11 @@ print_member(MrgVm *vm, const MrgInstruction *i)
     if (G_LIKELY(context->type == MRG_VALUE_OBJECT)) {
         const MrgValue *found = find_member(vm, context, i->c);
         if (found)
-            mrg_vm_print(vm, found, i->a);
+            print(vm, found, i->a);
         return;
     }
     MrgValue value = mrg_vm_member(vm, context, i->c);
-    mrg_vm_print(vm, &value, i->a);
+    print(vm, &value, i->a);
 }
 
 static MrgValue
@@ -456,10 +462,10 @@ run(MrgVm *vm, RunEnd *end)
             mrg_buffer_append_padded(vm->out, program->pool + i->c, mrg_literal_length(i));
             break;
         case MRG_OP_PRINT:
-            mrg_vm_print(vm, --vm->top, i->a);
+            print(vm, --vm->top, i->a);
             break;
         case MRG_OP_PRINT_SLOT:
-            mrg_vm_print(vm, &slots[i->c], i->a);
+            print(vm, &slots[i->c], i->a);
             break;
         case MRG_OP_PRINT_MEMBER:
             print_member(vm, i);
