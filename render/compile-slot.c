@@ -24,6 +24,12 @@ mrg_call_is_slot(const MrgCompiler *compiler, const MrgCall *call)
            !mrg_compile_find_own(compiler, call->head);
 }
 
+static gboolean
+is_same(MrgSlice a, MrgSlice b)
+{
+    return a.length == b.length && memcmp(a.text, b.text, a.length) == 0;
+}
+
 /* Wherever the tag stands, conditions are on the person. */
 static gboolean
 load_condition(MrgCompiler *compiler, const MrgSlotRule *rule, gsize offset)
@@ -47,8 +53,7 @@ compile_rules(MrgCompiler *compiler, const MrgSlotRule *first, const MrgSlotRule
 {
     for (const MrgSlotRule *rule = first; rule < end; rule++) {
         MrgJump next = 0, exit;
-        if (rule->slot.length != first->slot.length ||
-            memcmp(rule->slot.text, first->slot.text, first->slot.length) != 0)
+        if (!is_same(rule->slot, first->slot))
             break;
         if (rule->condition.length) {
             if (!load_condition(compiler, rule, offset))
@@ -86,20 +91,19 @@ compile_slot(MrgCompiler *compiler, const MrgCall *call, const MrgNode *node, Ch
 {
     const MrgSlots *slots = compiler->compilation->options->slots;
     gsize offset = call->head->offset, n_rules = 0;
-    const MrgSlotRule *rules = slots ? mrg_slots_rules(slots, &n_rules) : NULL,
-                      *first = rules;
+    const MrgSlotRule *rules = slots ? mrg_slots_rules(slots, &n_rules) : NULL;
     if (call->n_args != 1 || call->n_named || call->args[0]->type != MRG_EXPR_LITERAL)
         return mrg_compile_fail(compiler, offset,
                                 "block_for takes the name of a slot: block_for \"hero\"");
     const MrgExpr *slot = call->args[0];
-    while (first < rules + n_rules &&
-           (first->slot.length != slot->segments[0].length ||
-            memcmp(first->slot.text, slot->segments[0].text, first->slot.length) != 0))
+    gsize first = 0;
+    while (first < n_rules && !is_same(rules[first].slot, slot->segments[0]))
         first++;
-    if (first == rules + n_rules)
+    if (first == n_rules)
         return fail_slot(compiler, slot, rules, n_rules);
     g_autoptr(GArray) exits = g_array_new(FALSE, FALSE, sizeof(MrgJump));
-    if (!compile_rules(compiler, first, rules + n_rules, offset, node, choose, exits))
+    if (!compile_rules(compiler, &rules[first], rules + n_rules, offset, node, choose,
+                       exits))
         return FALSE;
     for (guint i = 0; i < exits->len; i++)
         mrg_builder_land(compiler->builder, g_array_index(exits, MrgJump, i));
