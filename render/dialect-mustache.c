@@ -191,11 +191,29 @@ compile_line(Compiler *compiler)
 /* ---- sections ---- */
 
 static gboolean
+ends_here(const Compiler *compiler)
+{
+    return compiler->token->type == MRG_MUSTACHE_CLOSE ||
+           compiler->token->type == MRG_MUSTACHE_END;
+}
+
+static gboolean
 enter(Compiler *compiler, const MrgMustacheToken *open)
 {
     return ++compiler->depth <= MRG_LIMIT_DEPTH ||
            mrg_source_fail(compiler->source, open->offset, MRG_RENDER_ERROR_LIMIT,
                            "sections are nested deeper than %u", MRG_LIMIT_DEPTH);
+}
+
+/* What the section holds.  A line that begins with its end is indented inside of it. */
+static gboolean
+compile_inside(Compiler *compiler, const MrgMustacheToken *open)
+{
+    while (!ends_here(compiler))
+        if (!compile_tag(compiler))
+            return FALSE;
+    begin_line(compiler, compiler->token);
+    return compile_until_close(compiler, open);
 }
 
 static gboolean
@@ -205,7 +223,7 @@ compile_section(Compiler *compiler, const MrgMustacheToken *open)
         return FALSE;
     MrgJump jump = mrg_builder_enter(compiler->builder, MRG_OP_ENTER_MUSTACHE, FALSE);
     compiler->contexts++;
-    if (!compile_until_close(compiler, open))
+    if (!compile_inside(compiler, open))
         return FALSE;
     compiler->contexts--;
     mrg_builder_next(compiler->builder, jump);
@@ -219,7 +237,7 @@ compile_inverted(Compiler *compiler, const MrgMustacheToken *open)
     if (!load_name(compiler, open->offset, open->slice, TRUE))
         return FALSE;
     MrgJump jump = mrg_builder_jump(compiler->builder, MRG_OP_JUMP_TRUE);
-    gboolean is_good = compile_until_close(compiler, open);
+    gboolean is_good = compile_inside(compiler, open);
     mrg_builder_land(compiler->builder, jump);
     return is_good;
 }
@@ -383,8 +401,7 @@ fail_close(Compiler *compiler, const MrgMustacheToken *open)
 static gboolean
 compile_until_close(Compiler *compiler, const MrgMustacheToken *open)
 {
-    while (compiler->token->type != MRG_MUSTACHE_CLOSE &&
-           compiler->token->type != MRG_MUSTACHE_END)
+    while (!ends_here(compiler))
         if (!compile_tag(compiler))
             return FALSE;
     const MrgMustacheToken *close = compiler->token;

@@ -141,25 +141,38 @@ join_star(MrgSlice name, MrgArena *arena)
     return (MrgSlice){copy, rest.length + 1};
 }
 
+static gsize
+skip_space(const MrgSource *source, gsize at)
+{
+    gsize n;
+    while ((n = mrg_space_first(source->text + at, source->length - at)))
+        at += n;
+    return at;
+}
+
+/* White space may stand before the sigil, as mustache.js has it: {{ #name }}. */
 static gboolean
 scan_tag(Scanner *scanner, MrgArena *arena)
 {
     const MrgSource *source = scanner->source;
-    gsize offset = scanner->at, start = offset + scanner->open.length;
+    gsize offset = scanner->at, start = skip_space(source, offset + scanner->open.length);
     char sigil = start < source->length ? source->text[start] : '\0';
     MrgMustacheType type = type_of(sigil);
     char end_text[MRG_LIMIT_DELIMITER_BYTES + 1] = "}";
     gsize n_brace = sigil == '{', n_end = n_brace + scanner->close.length;
     memcpy(end_text + n_brace, scanner->close.text, scanner->close.length);
     gsize inside = start + (type != MRG_MUSTACHE_PRINT);
-    gsize end = find(scanner, MIN(inside, source->length), end_text, n_end);
+    gsize from = MIN(inside, source->length);
+    if (sigil == '=') /* {{={{ }}=}} holds its own end */
+        from = find(scanner, from, "=", 1);
+    gsize end = find(scanner, from, end_text, n_end);
     if (++scanner->tags > MRG_LIMIT_TAGS)
         return mrg_source_fail(scanner->source, offset, MRG_RENDER_ERROR_LIMIT,
                                "there are more tags than %u", MRG_LIMIT_TAGS);
     if (end == source->length)
         return fail(scanner, offset, "the tag is not closed");
     MrgSlice slice = {source->text + inside, end - inside};
-    for (gsize i = inside; i < end; i++)
+    for (gsize i = offset; i < end; i++)
         scanner->line += source->text[i] == '\n';
     scanner->at = end + n_end;
     if (sigil == '=' && !set_delimiters(scanner, offset, slice))

@@ -10,6 +10,7 @@ typedef struct Case {
 static const RenderingPartial partials[] = {
     {"p", "[{{a}}]"},
     {"lines", "{{a}}\n\nb\n"},
+    {"ends", "{{#a}}\n{{a}};\n{{/a}}c"},
     {"outer", "{\n  {{>lines}}\n}\n"},
     {"page", "<h>{{$title}}Plain{{/title}}</h>\n{{$body}}\n  nothing\n{{/body}}\n"},
     {"sub", "{{<page}}{{$title}}Sub{{/title}}{{/page}}"},
@@ -67,6 +68,8 @@ lines_of_tags_go(void)
         {"a\r\n{{! c }}\r\nb", "{}", "a\r\nb"},
         {"{{#x}}{{/x}}\n{{a}}\n", "{\"a\":1}", "1\n"},
         {"{{=<% %>=}}\n<% a %>{{a}}<%={{ }}=%>{{a}}", "{\"a\":1}", "1{{a}}1"},
+        {"{{={{ }}=}}{{a}}", "{\"a\":1}", "1"},
+        {"{{ #x }}{{ &a }}{{\n/x}}{{ {a}}}{{ ! c }}", "{\"x\":1,\"a\":\"<\"}", "<<"},
     };
     check_cases(cases, G_N_ELEMENTS(cases));
 }
@@ -77,6 +80,8 @@ partials_are_indented_by_their_lines(void)
     static const Case cases[] = {
         {"{{>p}} {{> nowhere }}{{#o}}{{>p}}{{/o}}", "{\"a\":1,\"o\":{}}", "[1] [1]"},
         {"  {{>lines}}\n.", "{\"a\":\"1\\n2\"}", "  1\n2\n\n  b\n."},
+        {"  {{>ends}}", "{\"a\":1}", "  1;\n  c"},
+        {"  {{>ends}}", "{}", "c"},
         {"  {{>outer}}", "{\"a\":1}", "  {\n    1\n\n    b\n  }\n"},
         {"{{>tree}}", "{\"v\":1,\"kids\":[{\"v\":2,\"kids\":[]},{\"v\":3,\"kids\":[]}]}",
          "1(2)(3)"},
@@ -107,7 +112,7 @@ errors_say_where(void)
         {"{{/x}}", "{}", "error: t:1:1: {{/x}} closes no section"},
         {"{{#x}}\n{{/y}}", "{}", "error: t:2:1: {{/y}} does not close 'x' of 1:1"},
         {"a {{b", "{}", "error: t:1:3: the tag is not closed"},
-        {"{{ }}", "{}", "error: t:1:3: a name is missing here"},
+        {"{{ }}", "{}", "error: t:1:4: a name is missing here"},
         {"{{a b}}", "{}", "error: t:1:3: a name of this dialect has no white space in it"},
         {"{{a..b}}", "{}", "error: t:1:1: a name is missing between the dots"},
         {"{{=a=}}", "{}", "error: t:1:1: new delimiters read {{=<% %>=}}"},
