@@ -633,10 +633,10 @@ mrg_builder_turn(MrgBuilder *builder)
 /* ---- partials ---- */
 
 MrgJump
-mrg_builder_enter_scope(MrgBuilder *builder)
+mrg_builder_enter_scope(MrgBuilder *builder, MrgAround around)
 {
     open_frame(builder);
-    return emit(builder, (MrgInstruction){.op = MRG_OP_ENTER_SCOPE});
+    return emit(builder, (MrgInstruction){.op = MRG_OP_ENTER_SCOPE, .a = (guint8) around});
 }
 
 guint

@@ -98,7 +98,7 @@ void mrg_builder_next(MrgBuilder *builder, MrgJump enter);
 /* ---- partials ---- */
 
 /* A frame that definitions belong to; closed by mrg_builder_next(). */
-MrgJump mrg_builder_enter_scope(MrgBuilder *builder);
+MrgJump mrg_builder_enter_scope(MrgBuilder *builder, MrgAround around);
 
 /* Between these two stands what is called: the block of a partial, an inline partial. begin
  * gives where it starts. */

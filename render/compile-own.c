@@ -84,15 +84,16 @@ compile_bodies(MrgCompiler *compiler, const MrgBlock *block, MrgJump inverse)
 {
     MrgBuilder *builder = compiler->builder;
     const MrgBody *bodies[] = {block->program, block->inverse};
-    const MrgLevel level = {.may_keep = TRUE,
-                            .may_push = TRUE,
-                            .may_be_root = TRUE,
-                            .is_helper = TRUE,
-                            .block = block};
+    MrgLevel level = {.may_keep = TRUE,
+                      .may_push = TRUE,
+                      .may_be_root = TRUE,
+                      .is_helper = TRUE,
+                      .block = block};
     for (guint i = 0; i < G_N_ELEMENTS(bodies); i++) {
         if (i)
             mrg_builder_land(builder, inverse);
         mrg_builder_open_body(builder);
+        level.body = bodies[i];
         if (!mrg_compile_push(compiler, block->call->head->offset, level) ||
             !mrg_compile_body(compiler, bodies[i]))
             return FALSE;

@@ -28,14 +28,14 @@ check_inline(MrgCompiler *compiler, const MrgNode *node)
 static gboolean
 compile_inline(MrgCompiler *compiler, const MrgNode *node)
 {
-    static const MrgLevel level = {
-        .may_push = TRUE, .may_be_root = TRUE, .is_opaque = TRUE};
+    MrgLevel level = {.may_push = TRUE, .may_be_root = TRUE, .is_opaque = TRUE};
     MrgJump jump;
     if (!check_inline(compiler, node))
         return FALSE;
     MrgSlice name = node->block->call->args[0]->segments[0];
     mrg_partials_define(compiler->compilation->partials, name);
     mrg_builder_define(compiler->builder, name);
+    level.body = node->block->program;
     mrg_builder_begin_body(compiler->builder, &jump);
     if (!mrg_compile_push(compiler, node->offset, level) ||
         !mrg_compile_body(compiler, node->block->program))
@@ -45,12 +45,23 @@ compile_inline(MrgCompiler *compiler, const MrgNode *node)
     return TRUE;
 }
 
+static MrgAround
+around_of(const MrgCompiler *compiler, const MrgBody *body)
+{
+    const MrgLevel *level = &compiler->levels[compiler->n_levels];
+    if (level->body != body)
+        return MRG_AROUND_HERE;
+    if (!compiler->n_levels)
+        return MRG_AROUND_TEXT;
+    return level->is_opaque ? MRG_AROUND_DEFINITION : MRG_AROUND_BLOCK;
+}
+
 gboolean
 mrg_compile_inlines(MrgCompiler *compiler, const MrgBody *body, MrgJump *scope)
 {
     gsize offset = body->first->offset;
     mrg_builder_at(compiler->builder, offset);
-    *scope = mrg_builder_enter_scope(compiler->builder);
+    *scope = mrg_builder_enter_scope(compiler->builder, around_of(compiler, body));
     if (!mrg_compile_push(compiler, offset, (MrgLevel){.may_keep = TRUE}))
         return FALSE;
     for (const MrgNode *node = body->first; node; node = node->next) {
@@ -147,6 +158,8 @@ compile_call(MrgCompiler *compiler, const MrgNode *node, const MrgCall *call, gu
     gboolean keeps_indent = !(compiler->options & MRG_OPTION_PREVENT_INDENT);
     MrgPartialCall partial = {.block = block,
                               .n_named = call->n_named,
+                              .has_inlines =
+                                  node->block && node->block->program->has_inline,
                               .sees_callers = compiler->options & MRG_OPTION_COMPAT};
     MrgContextKind kind = choose_context(compiler, call, &partial);
     if (call->n_named && kind == MRG_CONTEXT_ROOT)

@@ -352,6 +352,7 @@ compile_frame(MrgCompiler *compiler, const MrgBlock *block, MrgOp op, MrgLevel l
 {
     MrgBuilder *builder = compiler->builder;
     level.block = block;
+    level.body = block->program;
     MrgJump enter = mrg_builder_enter(builder, op, level.is_same);
     if (!mrg_compile_push(compiler, block->call->head->offset, level) ||
         !mrg_compile_body(compiler, block->program))
@@ -535,5 +536,6 @@ mrg_tree_compile(const MrgCompilation *compilation, const MrgBody *root)
                             .builder = compilation->builder,
                             .source = compilation->source,
                             .options = compilation->options->options};
+    compiler.levels[0].body = root;
     return mrg_compile_body(&compiler, root);
 }

@@ -26,6 +26,7 @@ typedef struct MrgLevel {
     gboolean is_same;      /* opened on the context itself: {{#with .}} */
     gboolean is_helper;    /* parameters are what a helper gives */
     const MrgBlock *block; /* for its parameters; NULL where it has none */
+    const MrgBody *body;   /* that it is the frame of; NULL where that does not matter */
 } MrgLevel;
 
 typedef struct MrgCompiler {
@@ -33,7 +34,7 @@ typedef struct MrgCompiler {
     MrgBuilder *builder;
     MrgSource *source;
     guint options;
-    MrgLevel levels[3 * MRG_LIMIT_DEPTH]; /* [0] is that of the text, unused */
+    MrgLevel levels[3 * MRG_LIMIT_DEPTH]; /* [0] is that of the text */
     guint n_levels;
     guint guarded; /* inside a condition, or beside a fallback */
 } MrgCompiler;

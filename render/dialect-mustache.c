@@ -350,7 +350,7 @@ compile_block(Compiler *compiler, const MrgMustacheToken *open)
 static gboolean
 compile_parent(Compiler *compiler, const MrgMustacheToken *open)
 {
-    MrgJump scope = mrg_builder_enter_scope(compiler->builder);
+    MrgJump scope = mrg_builder_enter_scope(compiler->builder, MRG_AROUND_TEXT);
     for (; compiler->token->type != MRG_MUSTACHE_CLOSE; compiler->token++) {
         const MrgMustacheToken *token = compiler->token;
         guint start;

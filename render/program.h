@@ -95,6 +95,14 @@ typedef enum {
     MRG_LINE_AS_CALLER /* if the partial that it stands in does */
 } MrgLineStart;
 
+/* What stands around the body that defines partials: these find their ../ there. */
+typedef enum {
+    MRG_AROUND_TEXT,      /* nothing, but what the text itself was called in */
+    MRG_AROUND_HERE,      /* the frame at hand: the body has none of its own */
+    MRG_AROUND_BLOCK,     /* the frame around the body's own */
+    MRG_AROUND_DEFINITION /* what stands around the definition that the body is */
+} MrgAround;
+
 typedef struct MrgPartialCall {
     guint32 name;    /* MRG_NONE: it is on the stack */
     guint32 section; /* MRG_NONE: an inline partial, the block, or an error */
@@ -107,9 +115,10 @@ typedef struct MrgPartialCall {
     guint32 n_choices;
     const char *indent;
     guint32 indent_length;
-    gboolean is_block;     /* {{> @partial-block}} */
-    gboolean is_mustache;  /* indents what it prints itself; may be missing */
-    MrgLineStart line;     /* of the same */
+    gboolean is_block;    /* {{> @partial-block}} */
+    gboolean has_inlines; /* the block defines some: for what is called, not for its name */
+    gboolean is_mustache; /* indents what it prints itself; may be missing */
+    MrgLineStart line;    /* of the same */
     gboolean sees_callers; /* contexts around the call: compat, mustache */
 } MrgPartialCall;
 

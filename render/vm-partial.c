@@ -30,7 +30,7 @@ mrg_vm_overlaid_member(MrgVm *vm, const MrgFrame *frame, guint32 name, guint slo
 {
     for (const MrgOverlay *overlay = frame->overlay; overlay; overlay = overlay->below) {
         vm->steps--;
-        for (guint32 i = overlay->n; i-- > 0;)
+        for (guint32 i = 0; i < overlay->n; i++)
             if (overlay->names[i] == name)
                 return overlay->values[i];
     }
@@ -38,7 +38,8 @@ mrg_vm_overlaid_member(MrgVm *vm, const MrgFrame *frame, guint32 name, guint slo
 }
 
 /* Puts named values over the members of an object, in place where it has them, as
- * Utils.extend() of handlebars.js does. */
+ * Utils.extend() of handlebars.js does; a hash is read from its end there, so that the
+ * first of two values of one name counts. */
 static MrgValue
 extend(MrgVm *vm, const MrgValue *object, const guint32 *names, const MrgValue *values,
        guint32 n_values)
@@ -48,7 +49,7 @@ extend(MrgVm *vm, const MrgValue *object, const guint32 *names, const MrgValue *
     vm->steps -= (gint64) (n * (1 + n_values));
     if (n)
         memcpy(members, object->members, n * sizeof *members);
-    for (guint32 i = 0; i < n_values; i++) {
+    for (guint32 i = n_values; i-- > 0;) {
         const MrgName *name = &vm->program->names[names[i]];
         gsize at = 0;
         while (at < n && (members[at].name_length != name->length ||
@@ -117,7 +118,8 @@ is_named(const MrgVm *vm, guint32 index, MrgSlice text)
 static const MrgDefinition *
 find_definition(MrgVm *vm, const MrgPartialCall *call, MrgSlice name)
 {
-    const MrgDefinition *at = vm->frame->scope->definitions;
+    const MrgFrame *frame = call->has_inlines ? mrg_vm_frame_outward(vm, 1) : vm->frame;
+    const MrgDefinition *at = frame->scope->definitions;
     for (; at; at = at->before) {
         vm->steps--;
         if (call->name == MRG_NONE ? is_named(vm, at->name, name) : at->name == call->name)
@@ -156,20 +158,38 @@ definitions_of(MrgVm *vm, const MrgScope *scope)
     return frame->scope->definitions;
 }
 
+/* As === has it, but null and what is missing are the same here. */
 static gboolean
-is_same_context(const MrgFrame *a, const MrgFrame *b)
+is_equal(MrgVm *vm, const MrgValue *a, const MrgValue *b)
+{
+    if (a->type <= MRG_VALUE_NULL && b->type <= MRG_VALUE_NULL)
+        return TRUE;
+    if (a->type != b->type)
+        return FALSE;
+    if (a->type == MRG_VALUE_BOOLEAN)
+        return a->boolean == b->boolean;
+    if (a->type == MRG_VALUE_NUMBER)
+        return a->number == b->number;
+    if (a->type != MRG_VALUE_STRING)
+        return mrg_vm_is_same(a, b);
+    vm->steps -= a->length / BYTES_PER_STEP;
+    return a->length == b->length && memcmp(a->text, b->text, a->length) == 0;
+}
+
+static gboolean
+is_same_context(MrgVm *vm, const MrgFrame *a, const MrgFrame *b)
 {
     if (a->is_root || b->is_root)
         return a->is_root == b->is_root && a->overlay == b->overlay;
-    return mrg_vm_is_same(&a->context, &b->context);
+    return is_equal(vm, &a->context, &b->context);
 }
 
 /* What ../ means in a text that stands inside of frame number around, if it is called on
  * the context of that: what it means there. */
 static guint16
-up_from(const MrgVm *vm, guint16 around, const MrgFrame *frame)
+up_from(MrgVm *vm, guint16 around, const MrgFrame *frame)
 {
-    if (around == MRG_NO_FRAME || !is_same_context(frame, &vm->frames[around]))
+    if (around == MRG_NO_FRAME || !is_same_context(vm, frame, &vm->frames[around]))
         return around;
     return vm->frames[around].up;
 }
@@ -193,7 +213,7 @@ enter_definition(MrgVm *vm, const MrgDefinition *definition, MrgFrame *frame,
     scope->text = home->text;
     scope->definitions = definitions_of(vm, home);
     frame->outer = definition->frame;
-    frame->up = up_from(vm, vm->frames[definition->frame].up, frame);
+    frame->up = up_from(vm, vm->frames[definition->frame].around, frame);
 }
 
 static void

@@ -275,6 +275,14 @@ load_param(const MrgVm *vm, const MrgInstruction *i)
     return i->a < run->n_params ? run->params[i->a] : (MrgValue) MRG_VALUE_MISSING_INIT;
 }
 
+/* @partial-block, which is nothing where no block was given. */
+static MrgValue
+load_block(const MrgVm *vm)
+{
+    return vm->frame->scope->block ? mrg_value_boolean(TRUE)
+                                   : (MrgValue) MRG_VALUE_MISSING_INIT;
+}
+
 /* The innermost context that has a member of that name; the field, at the root. */
 static MrgValue
 load_stack(MrgVm *vm, const MrgInstruction *i)
@@ -311,6 +319,30 @@ mrg_vm_open_same(MrgVm *vm)
     vm->frame++;
     vm->frame->outer = outer;
     vm->frame->is_loop = FALSE;
+}
+
+/* handlebars.js fixes what ../ means in an inline partial when it makes the body that
+ * defines it, so before that has a context. */
+static void
+open_scope(MrgVm *vm, const MrgInstruction *i)
+{
+    const MrgFrame *body = vm->frame;
+    guint16 around = body->up;
+    switch ((MrgAround) i->a) {
+    case MRG_AROUND_TEXT:
+        break;
+    case MRG_AROUND_HERE:
+        around = (guint16) (body - vm->frames);
+        break;
+    case MRG_AROUND_BLOCK:
+        around = body->outer;
+        break;
+    case MRG_AROUND_DEFINITION:
+        around = vm->frames[body->outer].around;
+        break;
+    }
+    mrg_vm_open_same(vm);
+    vm->frame->around = around;
 }
 
 void
@@ -495,7 +527,7 @@ run(MrgVm *vm, RunEnd *end)
             push(vm, load_data(vm, i));
             continue;
         case MRG_OP_LOAD_BLOCK:
-            push(vm, mrg_value_boolean(vm->frame->scope->block != NULL));
+            push(vm, load_block(vm));
             continue;
         case MRG_OP_LOAD_FRAME:
             push(vm, load_frame(vm, i->b));
@@ -592,7 +624,7 @@ run(MrgVm *vm, RunEnd *end)
             break;
         }
         case MRG_OP_ENTER_SCOPE:
-            mrg_vm_open_same(vm);
+            open_scope(vm, i);
             continue;
         case MRG_OP_DEFINE:
             mrg_vm_define(vm, i);

@@ -78,6 +78,7 @@ typedef struct MrgFrame {
     MrgBlockRun *run;          /* of a helper's block */
     guint32 at, n;
     guint16 up, outer, data; /* each may be MRG_NO_FRAME */
+    guint16 around;          /* ../ of what is defined here; the same */
     gboolean is_root;
     gboolean is_loop;
 } MrgFrame;

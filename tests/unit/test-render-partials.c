@@ -21,6 +21,7 @@ static const RenderingPartial partials[] = {
     {"slotted", "{{#> head}}none{{/head}}:{{> @partial-block}}"},
     {"data", "{{@index}}{{name}}"},
     {"whole", "{{#each this}}{{@key}}{{/each}}"},
+    {"cards", "{{#each l}}{{#> card}}{{/card}}{{/each}}"},
     {NULL, NULL},
 };
 
@@ -49,6 +50,7 @@ partials_have_contexts(void)
         {"{{#each l}}{{> up}},{{/each}}", "{\"l\":[1,2],\"name\":\"N\"}", "|N,|N,"},
         {"{{#each l}}{{> data}},{{/each}}", "{\"l\":[{\"name\":\"a\"},{\"name\":\"b\"}]}",
          "0a,1b,"},
+        {"{{> name name=1 name=2}}{{> name o name=1 name=2}}", "{\"o\":{}}", "<1><1>"},
         {"{{> whole o}}", "{\"o\":{\"a\":1,\"b\":2}}", "ab"},
         {"{{> loop}}", "{\"n\":1,\"next\":{\"n\":2,\"next\":{\"n\":3}}}", "1-2-3"},
     };
@@ -78,6 +80,7 @@ lines_are_indented(void)
         {"<\n  {{> lines}}\n>", "{\"x\":\"1\\n2\"}", "<\n  a1\n  2\n  b\n>"},
         {"< {{> lines}} >", "{}", "< a\nb\n >"},
         {"{{> lines}}\n\n{{> lines}}", "{}", "a\nb\n\na\nb\n"},
+        {"{{x~}}\n  {{> lines}}\n>", "{}", "a\nb\n>"},
     };
     check_cases(cases, G_N_ELEMENTS(cases), &(Rendering){.partials = partials});
     static const Case kept[] = {{"  {{> lines}}\n", "{}", "  a\nb\n"}};
@@ -97,6 +100,9 @@ blocks_are_given_to_partials(void)
         {"{{#each l as |i|}}{{#> layout}}{{i}}{{/layout}}{{/each}}", "{\"l\":[1,2]}",
          "<b>1</b><b>2</b>"},
         {"{{#> layout}}{{#> layout}}x{{/layout}}{{/layout}}", "{}", "<b><b>x</b></b>"},
+        {"{{#each l}}{{#> layout}}{{../n}}{{/layout}}{{/each}}",
+         "{\"l\":[1,\"a\",true],\"n\":2}", "<b>2</b><b>2</b><b>2</b>"},
+        {"[{{@partial-block}}]{{#if @partial-block}}x{{/if}}", "{}", "[]"},
         {"{{> layout}}", "{}",
          "error: partial layout:1:4: there is no @partial-block here"},
     };
@@ -117,8 +123,28 @@ templates_define_partials(void)
          "{\"a\":1}", "in"},
         {"{{#> slotted}}{{#*inline \"head\"}}H{{/inline}}B{{/slotted}}", "{}", "H:B"},
         {"{{#> slotted}}B{{/slotted}}", "{}", "none:B"},
+        {"{{#> own}}{{#*inline \"own\"}}x{{/inline}}y{{/own}}", "{}", "y"},
+        {"{{#> name}}{{#*inline \"name\"}}x{{/inline}}{{/name}}", "{\"name\":1}", "<1>"},
         {"{{#with o}}{{#*inline \"p\"}}x{{/inline}}{{/with}}{{> p}}", "{\"o\":{\"a\":1}}",
          "error: t:1:49: there is no partial 'p' here"},
+    };
+    check_cases(cases, G_N_ELEMENTS(cases), &(Rendering){.partials = partials});
+}
+
+static void
+definitions_see_what_is_around_them(void)
+{
+    static const Case cases[] = {
+        {"{{#*inline \"p\"}}{{../n}}{{/inline}}{{> p o}}", "{\"n\":1,\"o\":{\"a\":1}}", ""},
+        {"{{#if n}}{{#*inline \"p\"}}{{../n}}{{/inline}}{{> p o}}{{/if}}",
+         "{\"n\":1,\"o\":{\"a\":1}}", "1"},
+        {"{{#> cards}}{{#*inline \"card\"}}{{a}}{{../n}};{{/inline}}{{/cards}}",
+         "{\"n\":1,\"l\":[{\"a\":7},{\"a\":8}]}", "71;81;"},
+        {"{{#with o}}{{#*inline \"p\"}}{{../n}}{{/inline}}{{> p ../q}}{{/with}}",
+         "{\"n\":1,\"o\":{\"n\":2},\"q\":{\"n\":3}}", "1"},
+        {"{{#if n}}{{#*inline \"p\"}}{{#*inline \"q\"}}{{../n}}{{/inline}}{{> q ../o}}"
+         "{{/inline}}{{> p o}}{{/if}}",
+         "{\"n\":1,\"o\":{\"o\":1}}", "1"},
     };
     check_cases(cases, G_N_ELEMENTS(cases), &(Rendering){.partials = partials});
 }
@@ -225,6 +251,7 @@ main(int argc, char **argv)
     g_test_add_func("/render/partials/indent", lines_are_indented);
     g_test_add_func("/render/partials/blocks", blocks_are_given_to_partials);
     g_test_add_func("/render/partials/inline", templates_define_partials);
+    g_test_add_func("/render/partials/around", definitions_see_what_is_around_them);
     g_test_add_func("/render/partials/raw", raw_blocks_are_text);
     g_test_add_func("/render/partials/options", options_change_what_names_mean);
     g_test_add_func("/render/partials/circles", circles_end);
