@@ -210,7 +210,7 @@ take_lines(MrgNode *node, const Verdict *verdict, gboolean is_after_line,
         gboolean was_taken = node->previous && node->previous->is_left_stripped;
         omit_right(node->next, FALSE);
         omit_left(node->previous, FALSE);
-        if (!was_taken)
+        if (!was_taken && node->previous && node->previous->is_left_stripped)
             node->indent = indent_of(node->previous);
     }
     const MrgBlock *block = node->block;
