@@ -164,16 +164,18 @@ is_on_first_line(const Compiler *compiler, const MrgMustacheToken *token)
 }
 
 static gboolean
-is_newline(MrgSlice text)
+is_newline(const MrgMustacheToken *token)
 {
-    return text.length && text.text[text.length - 1] == '\n' &&
+    MrgSlice text = token->slice;
+    return token->type == MRG_MUSTACHE_TEXT && text.length &&
+           text.text[text.length - 1] == '\n' &&
            text.length <= (text.text[0] == '\r' ? 2 : 1);
 }
 
 static void
 begin_line(Compiler *compiler, const MrgMustacheToken *token)
 {
-    if (!token->begins_line || !compiler->is_called || is_newline(token->slice))
+    if (!token->begins_line || !compiler->is_called || is_newline(token))
         return;
     mrg_builder_at(compiler->builder, token->offset);
     mrg_builder_line(compiler->builder, is_on_first_line(compiler, token));
