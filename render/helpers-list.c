@@ -119,9 +119,9 @@ member_of(MrgHelperCall *call, const MrgValue *item, guint i)
 {
     if (i >= call->n_args)
         return item;
-    mrg_call_charge(call, item->type == MRG_VALUE_OBJECT ? 1 + item->length / 8 : 1);
+    mrg_call_charge(call, 1);
     MrgValue name = mrg_call_text(call, &call->args[i]);
-    return mrg_value_member(item, name.text, name.length);
+    return mrg_lookup_member(item, name.text, name.length, call->steps);
 }
 
 MrgValue

@@ -265,8 +265,9 @@ mrg_helper_contains(MrgHelperCall *call)
         return mrg_value_boolean(has_item(call, whole, &call->args[1]));
     MrgValue part = mrg_call_text(call, &call->args[1]);
     if (whole->type == MRG_VALUE_OBJECT)
-        return mrg_value_boolean(mrg_value_member(whole, part.text, part.length)->type !=
-                                 MRG_VALUE_MISSING);
+        return mrg_value_boolean(
+            mrg_lookup_member(whole, part.text, part.length, call->steps)->type !=
+            MRG_VALUE_MISSING);
     MrgValue text = mrg_call_text(call, whole);
     mrg_call_charge(call, text.length / BYTES_PER_STEP);
     return mrg_value_boolean(

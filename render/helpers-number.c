@@ -7,6 +7,7 @@
 
 #include "render/helper.h"
 #include "render/locale.h"
+#include "render/lookup.h"
 
 /* Whole numbers beyond 2^53 are no longer all there in a double. */
 #define WHOLE_MAX 9007199254740992.0
@@ -220,7 +221,7 @@ mrg_helper_sum(MrgHelperCall *call)
     for (guint32 i = 0; i < list->length && !mrg_call_is_over(call); i++) {
         const MrgValue *item = &list->items[i];
         if (name.type == MRG_VALUE_STRING)
-            item = mrg_value_member(item, name.text, name.length);
+            item = mrg_lookup_member(item, name.text, name.length, call->steps);
         mrg_call_charge(call, 4);
         if (item->type > MRG_VALUE_NULL)
             total = combine(call, &adding, &total, item);

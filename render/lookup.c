@@ -8,6 +8,7 @@
 /* An index of at most this many digits fits 32 bits. */
 #define INDEX_DIGITS 9
 #define BYTES_PER_STEP 8
+#define NAME_BYTES_PER_STEP 64
 #define COUNT_DIGITS 10 /* of G_MAXUINT32 */
 
 /* "0", "17", but not "007": what JavaScript takes as index. */
@@ -97,13 +98,21 @@ mrg_lookup_count(guint32 count, MrgArena *arena)
                       .number = count};
 }
 
+const MrgValue *
+mrg_lookup_member(const MrgValue *object, const char *name, gsize length, gint64 *steps)
+{
+    if (object->type == MRG_VALUE_OBJECT)
+        *steps -= (gint64) (object->length / MRG_MEMBERS_PER_STEP +
+                            object->length * (length / NAME_BYTES_PER_STEP));
+    return mrg_value_member(object, name, length);
+}
+
 MrgValue
 mrg_lookup(const MrgValue *value, const MrgName *name, gint64 *steps, MrgArena *arena)
 {
     switch ((MrgValueType) value->type) {
     case MRG_VALUE_OBJECT:
-        *steps -= value->length / MRG_MEMBERS_PER_STEP;
-        return *mrg_value_member(value, name->text, name->length);
+        return *mrg_lookup_member(value, name->text, name->length, steps);
     case MRG_VALUE_LIST:
         if (name->index < value->length)
             return value->items[name->index];

@@ -20,6 +20,10 @@ MrgName mrg_lookup_name(const char *text, gsize length);
 MrgValue mrg_lookup(const MrgValue *value, const MrgName *name, gint64 *steps,
                     MrgArena *arena);
 
+/* A member of an object; charged for the search. */
+const MrgValue *mrg_lookup_member(const MrgValue *object, const char *name, gsize length,
+                                  gint64 *steps);
+
 /* A count as number; unlike mrg_value_number() it needs the arena only. */
 MrgValue mrg_lookup_count(guint32 count, MrgArena *arena);
 

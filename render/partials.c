@@ -136,7 +136,7 @@ make_choices(MrgPartials *partials, const MrgPartial *how, MrgArena *arena)
         guint32 section = mrg_partials_section(partials, name, how);
         if (section != MRG_NONE)
             made->choices[made->n++] =
-                (MrgChoice){mrg_arena_strdup(arena, names[i]), section};
+                (MrgChoice){mrg_arena_strdup(arena, names[i]), name.length, section};
     }
     if (made->n)
         qsort(made->choices, made->n, sizeof *made->choices, compare_choices);

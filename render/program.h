@@ -85,6 +85,7 @@ typedef enum {
 /* A partial that an expression may choose. */
 typedef struct MrgChoice {
     const char *name;
+    gsize length;
     guint32 section;
 } MrgChoice;
 

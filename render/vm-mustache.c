@@ -40,7 +40,7 @@ find_start(MrgVm *vm, const MrgPartialCall *call)
         const MrgValue *name = --vm->top;
         if (name->type != MRG_VALUE_STRING)
             return MRG_NONE;
-        section = mrg_vm_choice(call, (MrgSlice){name->text, name->length});
+        section = mrg_vm_choice(vm, call, (MrgSlice){name->text, name->length});
     }
     return section == MRG_NONE ? MRG_NONE : vm->program->sections[section].start;
 }

@@ -10,6 +10,7 @@
 /* What a call costs, since it asks for memory. */
 #define STEPS_PER_CALL 10
 #define BYTES_PER_STEP 16
+#define NAME_BYTES_PER_STEP 64
 
 gboolean
 mrg_vm_fail(MrgVm *vm, MrgRenderError code, const char *format, ...)
@@ -109,10 +110,13 @@ mrg_vm_define(MrgVm *vm, const MrgInstruction *at)
 }
 
 static gboolean
-is_named(const MrgVm *vm, guint32 index, MrgSlice text)
+is_named(MrgVm *vm, guint32 index, MrgSlice text)
 {
     const MrgName *name = &vm->program->names[index];
-    return name->length == text.length && memcmp(name->text, text.text, text.length) == 0;
+    if (name->length != text.length)
+        return FALSE;
+    vm->steps -= name->length / NAME_BYTES_PER_STEP;
+    return memcmp(name->text, text.text, text.length) == 0;
 }
 
 static const MrgDefinition *
@@ -128,15 +132,24 @@ find_definition(MrgVm *vm, const MrgPartialCall *call, MrgSlice name)
     return at;
 }
 
+/* As strcmp(), but either may hold NUL. */
+static int
+compare(MrgSlice name, const MrgChoice *choice)
+{
+    int order = memcmp(name.text, choice->name, MIN(name.length, choice->length));
+    return order ? order : (name.length > choice->length) - (name.length < choice->length);
+}
+
 guint32
-mrg_vm_choice(const MrgPartialCall *call, MrgSlice name)
+mrg_vm_choice(MrgVm *vm, const MrgPartialCall *call, MrgSlice name)
 {
     guint32 low = 0, high = call->n_choices;
     while (low < high) {
         guint32 middle = low + (high - low) / 2;
         const MrgChoice *choice = &call->choices[middle];
-        int order = strncmp(name.text, choice->name, name.length);
-        if (!order && !choice->name[name.length])
+        int order = compare(name, choice);
+        vm->steps -= (gint64) (MIN(name.length, choice->length) / NAME_BYTES_PER_STEP);
+        if (!order)
             return choice->section;
         if (order > 0)
             low = middle + 1;
@@ -301,7 +314,8 @@ choose(MrgVm *vm, const MrgPartialCall *call, MrgSlice name, MrgFrame *frame,
     const MrgVmBlock *block = block_of(vm, call);
     const MrgDefinition *definition =
         call->is_block ? NULL : find_definition(vm, call, name);
-    guint32 section = call->name == MRG_NONE ? mrg_vm_choice(call, name) : call->section;
+    guint32 section =
+        call->name == MRG_NONE ? mrg_vm_choice(vm, call, name) : call->section;
     scope->definitions = vm->frame->scope->definitions;
     scope->block = vm->frame->scope->block;
     if (block) {

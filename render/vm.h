@@ -146,7 +146,7 @@ gboolean mrg_vm_is_too_deep(MrgVm *vm, const MrgScope *scope);
 void mrg_vm_grow(MrgVm *vm);
 
 /* The partial of the name that an expression gave; MRG_NONE for none. */
-guint32 mrg_vm_choice(const MrgPartialCall *call, MrgSlice name);
+guint32 mrg_vm_choice(MrgVm *vm, const MrgPartialCall *call, MrgSlice name);
 
 /* Where the run goes on; NULL when it failed. */
 const MrgInstruction *mrg_vm_partial(MrgVm *vm, const MrgInstruction *at);

@@ -164,6 +164,34 @@ repeat(const char *before, const char *unit, guint n, const char *after)
     return g_string_free(g_string_append(text, after), FALSE);
 }
 
+/* Long names are compared in whole, so that they are paid for by length. */
+static void
+long_names_are_charged(void)
+{
+    g_autofree char *name = g_strnfill(50000, 'z');
+    g_autofree char *data = g_strdup_printf(
+        "{\"o\":{\"%s0\":0,\"%s1\":1,\"%s2\":2},\"k\":\"%s2\",\"p\":[{\"a\":1}]}", name,
+        name, name, name);
+    g_autofree char *defined =
+        g_strdup_printf("{{#*inline \"%s2\"}}i{{/inline}}{{#*inline \"%s1\"}}{{/inline}}"
+                        "{{> (lookup @root \"k\")}}",
+                        name, name);
+    const char *const texts[] = {"{{lookup @root.o @root.k}}",
+                                 "{{contains @root.o @root.k}}",
+                                 "{{sum p @root.k}}{{map p @root.k}}{{sum p \"a\"}}"};
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autofree char *cheap = render(&(Case){texts[i], data, 0}, 100, 0);
+        g_autofree char *paid = render(&(Case){texts[i], data, 0}, 0, 0);
+        g_assert_true(is_limit(cheap, "more than 100 steps"));
+        g_assert_false(g_str_has_prefix(paid, "error: "));
+    }
+    const MrgRenderInput few = {.max_steps = 1000};
+    g_autofree char *cheap = rendering_run(&(Rendering){.input = &few}, defined, -1, data);
+    g_autofree char *paid = rendering_run(&(Rendering){0}, defined, -1, data);
+    g_assert_true(is_limit(cheap, "more than 1000 steps"));
+    g_assert_cmpstr(paid, ==, "i");
+}
+
 static void
 templates_have_bounds(void)
 {
@@ -207,6 +235,7 @@ main(int argc, char **argv)
     g_test_add_func("/render/limits/bytes", every_byte_may_be_the_last);
     g_test_add_func("/render/limits/bombs", bombs_end);
     g_test_add_func("/render/limits/indents", deep_indents_end);
+    g_test_add_func("/render/limits/names", long_names_are_charged);
     g_test_add_func("/render/limits/templates", templates_have_bounds);
     return g_test_run();
 }

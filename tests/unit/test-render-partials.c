@@ -221,6 +221,28 @@ circles_end(void)
     check_cases(cases, G_N_ELEMENTS(cases), &(Rendering){.partials = circles});
 }
 
+/* A name is compared up to its end, not to the first NUL, nor beyond the block's. */
+static void
+names_may_hold_nul(void)
+{
+    static const char text[] =
+        "{{> (concat \"name\0zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz\")}}";
+    static const char mustache[] = "{{#o}}{{>*n}}{{/o}}.";
+    const Rendering how = {.partials = partials};
+    g_autofree char *result = rendering_run(&how, text, sizeof text - 1, "{}");
+    g_assert_cmpstr(result, ==,
+                    "error: t:1:1: there is no partial of the name that the expression "
+                    "gives");
+    static const RenderingPartial simple[] = {{"name", "<{{name}}>"}, {NULL, NULL}};
+    const Rendering other = {.partials = simple, .dialect = MRG_DIALECT_MUSTACHE};
+    g_autofree char *name =
+        rendering_run(&other, mustache, -1, "{\"o\":{\"n\":\"name\",\"name\":1}}");
+    g_autofree char *longer =
+        rendering_run(&other, mustache, -1, "{\"o\":{\"n\":\"named\",\"name\":1}}");
+    g_assert_cmpstr(name, ==, "<1>.");
+    g_assert_cmpstr(longer, ==, ".");
+}
+
 /* What a partial reads is fetched, and no more. */
 static void
 partials_read_fields(void)
@@ -255,6 +277,7 @@ main(int argc, char **argv)
     g_test_add_func("/render/partials/raw", raw_blocks_are_text);
     g_test_add_func("/render/partials/options", options_change_what_names_mean);
     g_test_add_func("/render/partials/circles", circles_end);
+    g_test_add_func("/render/partials/nul", names_may_hold_nul);
     g_test_add_func("/render/partials/fields", partials_read_fields);
     return g_test_run();
 }
