@@ -46,8 +46,10 @@ extend(MrgVm *vm, const MrgValue *object, const guint32 *names, const MrgValue *
        guint32 n_values)
 {
     gsize n = object->type == MRG_VALUE_OBJECT ? object->length : 0;
+    vm->steps -= (gint64) ((n + 1) * (1 + n_values));
+    if (vm->steps < 0)
+        return *object;
     MrgMember *members = mrg_arena_array(vm->input->arena, MrgMember, n + n_values);
-    vm->steps -= (gint64) (n * (1 + n_values));
     if (n)
         memcpy(members, object->members, n * sizeof *members);
     for (guint32 i = n_values; i-- > 0;) {

@@ -114,9 +114,10 @@ include_zero(MrgVm *vm)
 /* ---- frames ---- */
 
 const MrgFrame *
-mrg_vm_frame_up(const MrgVm *vm, guint up)
+mrg_vm_frame_up(MrgVm *vm, guint up)
 {
     const MrgFrame *frame = vm->frame;
+    vm->steps -= up / MRG_FRAMES_PER_STEP;
     for (; up; up--) {
         if (frame->up == MRG_NO_FRAME)
             return NULL;
@@ -215,9 +216,10 @@ key_of(MrgVm *vm, const MrgFrame *frame)
 
 /* The frame whose @values are in force so many levels up. */
 static guint
-data_frame(const MrgVm *vm, guint up)
+data_frame(MrgVm *vm, guint up)
 {
     guint at = vm->frame->data;
+    vm->steps -= up / MRG_FRAMES_PER_STEP;
     for (; up && at != MRG_NO_FRAME; up--)
         at = vm->frames[at - 1].data;
     return at;
@@ -227,8 +229,8 @@ static MrgValue
 load_loop(MrgVm *vm, const MrgInstruction *i)
 {
     guint at = data_frame(vm, i->b);
-    while (at != MRG_NO_FRAME && !vm->frames[at].is_loop)
-        at = vm->frames[at - 1].data;
+    for (; at != MRG_NO_FRAME && !vm->frames[at].is_loop; at = vm->frames[at - 1].data)
+        vm->steps--;
     if (at == MRG_NO_FRAME)
         return (MrgValue) MRG_VALUE_MISSING_INIT;
     const MrgFrame *frame = &vm->frames[at];
@@ -248,11 +250,12 @@ load_loop(MrgVm *vm, const MrgInstruction *i)
 }
 
 MrgValue
-mrg_vm_data(const MrgVm *vm, const char *name, gsize length, guint up)
+mrg_vm_data(MrgVm *vm, const char *name, gsize length, guint up)
 {
     const MrgValue *found;
     for (guint at = data_frame(vm, up); at != MRG_NO_FRAME; at = vm->frames[at - 1].data) {
         const MrgValue *values = vm->frames[at].values;
+        vm->steps--;
         if (values && (found = mrg_value_member(values, name, length))->type)
             return *found;
     }
@@ -261,14 +264,14 @@ mrg_vm_data(const MrgVm *vm, const char *name, gsize length, guint up)
 }
 
 static MrgValue
-load_data(const MrgVm *vm, const MrgInstruction *i)
+load_data(MrgVm *vm, const MrgInstruction *i)
 {
     const MrgName *name = &vm->program->names[i->c];
     return mrg_vm_data(vm, name->text, name->length, i->a);
 }
 
 static MrgValue
-load_param(const MrgVm *vm, const MrgInstruction *i)
+load_param(MrgVm *vm, const MrgInstruction *i)
 {
     const MrgFrame *frame = mrg_vm_frame_outward(vm, i->b);
     const MrgBlockRun *run = frame->run;

@@ -19,6 +19,9 @@
 
 #define MRG_NO_FRAME G_MAXUINT16
 
+/* A step pays for so many frames walked over. */
+#define MRG_FRAMES_PER_STEP 8
+
 typedef struct MrgScope MrgScope;
 
 /* A partial that a block defines. */
@@ -114,18 +117,19 @@ void mrg_vm_open_same(MrgVm *vm);
 void mrg_vm_open(MrgVm *vm, const MrgValue *context);
 
 /* The @value of that name, so many levels up; MISSING if there is none. */
-MrgValue mrg_vm_data(const MrgVm *vm, const char *name, gsize length, guint up);
+MrgValue mrg_vm_data(MrgVm *vm, const char *name, gsize length, guint up);
 
 /* Whether two values are one and the same list or object, as === has it. */
 gboolean mrg_vm_is_same(const MrgValue *a, const MrgValue *b);
 
 /* NULL above the root. */
-const MrgFrame *mrg_vm_frame_up(const MrgVm *vm, guint up);
+const MrgFrame *mrg_vm_frame_up(MrgVm *vm, guint up);
 
 static inline const MrgFrame *
-mrg_vm_frame_outward(const MrgVm *vm, guint outward)
+mrg_vm_frame_outward(MrgVm *vm, guint outward)
 {
     const MrgFrame *frame = vm->frame;
+    vm->steps -= outward / MRG_FRAMES_PER_STEP;
     for (; outward; outward--)
         frame = &vm->frames[frame->outer];
     return frame;

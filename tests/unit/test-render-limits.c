@@ -192,6 +192,50 @@ long_names_are_charged(void)
     g_assert_cmpstr(paid, ==, "i");
 }
 
+/* Ends within that many steps, or not. */
+static gboolean
+ends_within(const char *text, guint steps)
+{
+    static const RenderingPartial some[] = {
+        {"pb", "{{> @partial-block}}"},
+        {"whole", "{{#if this}}{{/if}}{{#if this}}{{/if}}{{#if this}}{{/if}}"},
+        {NULL, NULL},
+    };
+    const MrgRenderInput input = {.max_steps = steps};
+    const Rendering how = {.partials = some, .input = &input};
+    g_autofree char *result = rendering_run(&how, text, -1, "{\"l\":[1],\"o\":{\"a\":1}}");
+    g_test_message("%.200s", result);
+    return !is_limit(result, "steps");
+}
+
+#define UP "../../../../../../../../"
+
+/* What a value costs that lies far outside, or that is made when it is asked for. */
+static void
+far_values_are_charged(void)
+{
+    static const struct {
+        const char *before, *open, *value, *close, *after;
+        guint depth, base;
+    } all[] = {
+        {"{{#each l as |p|}}", "{{#with @root.o}}", "{{p}}", "{{/with}}", "{{/each}}", 60,
+         700},
+        {"", "{{#with @root.o}}", "{{" UP UP UP UP "z}}", "{{/with}}", "", 60, 500},
+        {"", "{{#> pb}}", "{{@index}}", "{{/pb}}", "", 60, 2700},
+        {"{{> whole a=1 b=1 c=1 d=1 e=1 f=1 g=1 h=1}}", "",
+         "{{> whole a=1 b=1 c=1 d=1 e=1 f=1 g=1 h=1}}", "", "", 0, 4200},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(all); i++) {
+        g_autofree char *open = repeat(all[i].before, all[i].open, all[i].depth, "");
+        g_autofree char *close = repeat("", all[i].close, all[i].depth, all[i].after);
+        g_autofree char *many = repeat(open, all[i].value, 100, close);
+        g_autofree char *none = g_strconcat(open, close, NULL);
+        g_assert_true(ends_within(none, all[i].base));
+        g_assert_true(ends_within(many, 100000));
+        g_assert_false(ends_within(many, all[i].base));
+    }
+}
+
 static void
 templates_have_bounds(void)
 {
@@ -236,6 +280,7 @@ main(int argc, char **argv)
     g_test_add_func("/render/limits/bombs", bombs_end);
     g_test_add_func("/render/limits/indents", deep_indents_end);
     g_test_add_func("/render/limits/names", long_names_are_charged);
+    g_test_add_func("/render/limits/far", far_values_are_charged);
     g_test_add_func("/render/limits/templates", templates_have_bounds);
     return g_test_run();
 }
