@@ -10,6 +10,7 @@
 
 #define FIELD_NAME_MAX 64
 #define VALUE_BYTES_MAX (1024 * 1024) /* longer ones are no merge fields */
+#define STORE_SIZE_1_0 G_STRUCT_OFFSET(MrgStoreApi, list)
 
 /* ---- settings ---------------------------------------------------------- */
 
@@ -105,7 +106,7 @@ static gboolean
 has_store(const MrgPlugin *plugin)
 {
     const MrgStoreApi *api = plugin->store;
-    return api && api->size >= sizeof *api && api->fetch && api->load && api->commit &&
+    return api && api->size >= STORE_SIZE_1_0 && api->fetch && api->load && api->commit &&
            api->campaign_number && api->create && api->import && api->events;
 }
 
@@ -400,6 +401,38 @@ mrg_store_events(const MrgStore *store, const MrgPersonKey *person, gsize limit,
                  MrgEventVisit visit, gpointer context, GError **error)
 {
     return store->api->events(store->instance, person, limit, visit, context, error);
+}
+
+typedef struct Listing {
+    MrgPersonVisit visit;
+    gpointer context;
+    gboolean is_wrong;
+} Listing;
+
+static gboolean
+visit_checked(const char *address, gpointer context)
+{
+    Listing *listing = context;
+    listing->is_wrong = !address || !g_utf8_validate(address, -1, NULL);
+    return !listing->is_wrong && listing->visit(address, listing->context);
+}
+
+gboolean
+mrg_store_list(const MrgStore *store, gsize limit, MrgPersonVisit visit, gpointer context,
+               GError **error)
+{
+    Listing listing = {visit, context, FALSE};
+    if (store->api->size < sizeof(MrgStoreApi) || !store->api->list) {
+        g_set_error_literal(error, MRG_STORE_ERROR, MRG_STORE_ERROR_UNAVAILABLE,
+                            "this store cannot list its people");
+        return FALSE;
+    }
+    if (!store->api->list(store->instance, limit, visit_checked, &listing, error))
+        return FALSE;
+    if (listing.is_wrong)
+        g_set_error_literal(error, MRG_STORE_ERROR, MRG_STORE_ERROR_CORRUPT,
+                            "people: an address is not UTF-8");
+    return !listing.is_wrong;
 }
 
 gboolean

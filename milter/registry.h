@@ -65,6 +65,10 @@ gboolean mrg_store_import(const MrgStore *store, MrgProfileNext next, gpointer c
 gboolean mrg_store_events(const MrgStore *store, const MrgPersonKey *person, gsize limit,
                           MrgEventVisit visit, gpointer context, GError **error);
 
+/* UNAVAILABLE where the store cannot list. */
+gboolean mrg_store_list(const MrgStore *store, gsize limit, MrgPersonVisit visit,
+                        gpointer context, GError **error);
+
 gboolean mrg_sink_write(const MrgSink *sink, const MrgSinkEvent *events, gsize n,
                         GError **error);
 

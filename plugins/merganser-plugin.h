@@ -17,6 +17,7 @@
  *
  * ABI CHANGES
  *   1.0  first
+ *   1.1  store: list
  */
 #ifndef MRG_PLUGIN_H
 #define MRG_PLUGIN_H
@@ -24,7 +25,7 @@
 #include <glib.h>
 
 #define MRG_ABI_MAJOR 1
-#define MRG_ABI_MINOR 0
+#define MRG_ABI_MINOR 1
 
 /* ---- host ------------------------------------------------------------- */
 
@@ -181,6 +182,9 @@ typedef const MrgProfile *(*MrgProfileNext)(gpointer context, GError **error);
 /* FALSE ends the listing. */
 typedef gboolean (*MrgEventVisit)(const MrgEvent *event, gpointer context);
 
+/* One person who has a profile; FALSE ends the listing. */
+typedef gboolean (*MrgPersonVisit)(const char *address, gpointer context);
+
 typedef struct MrgStoreApi {
     gsize size;
 
@@ -214,6 +218,10 @@ typedef struct MrgStoreApi {
     /* The newest events of a person first, at most limit. */
     gboolean (*events)(gpointer store, const MrgPersonKey *person, gsize limit,
                        MrgEventVisit visit, gpointer context, GError **error);
+    /* Since 1.1, may be NULL.  People with a profile in the order of their keys, which is
+     * none to people, at most limit; the addresses as they were imported. */
+    gboolean (*list)(gpointer store, gsize limit, MrgPersonVisit visit, gpointer context,
+                     GError **error);
 } MrgStoreApi;
 
 /* ---- sink ------------------------------------------------------------- */

@@ -16,6 +16,7 @@
 typedef struct Person {
     guint64 version;
     gboolean has_profile;
+    char *address;           /* NULL: no profile */
     GBytes *history;         /* NULL: none */
     GHashTable *fields;      /* name -> Value */
     GPtrArray *consents;     /* of Consent, one of each purpose */
@@ -101,6 +102,7 @@ person_free(gpointer data)
 {
     Person *person = data;
     g_clear_pointer(&person->history, g_bytes_unref);
+    g_free(person->address);
     g_hash_table_unref(person->fields);
     g_ptr_array_unref(person->consents);
     g_ptr_array_unref(person->suppressions);
@@ -360,6 +362,8 @@ put_profile(Memory *self, const MrgProfile *profile)
 {
     Person *person = person_ensure(self->people, &profile->person);
     person->has_profile = TRUE;
+    g_free(person->address);
+    person->address = g_strdup(profile->address);
     for (gsize i = 0; i < profile->n_fields; i++)
         put_field(person, &profile->fields[i]);
     for (gsize i = 0; i < profile->n_consents; i++)
@@ -384,6 +388,7 @@ profile_free(gpointer data)
         g_free((gpointer) profile->suppressions[i].scope);
         g_free((gpointer) profile->suppressions[i].reason);
     }
+    g_free((gpointer) profile->address);
     g_free((gpointer) profile->fields);
     g_free((gpointer) profile->consents);
     g_free((gpointer) profile->suppressions);
@@ -410,7 +415,7 @@ profile_copy(const MrgProfile *from)
         suppressions[i].scope = g_strdup(suppressions[i].scope);
         suppressions[i].reason = g_strdup(suppressions[i].reason);
     }
-    copy->address = NULL;
+    copy->address = g_strdup(from->address);
     copy->fields = fields;
     copy->consents = consents;
     copy->suppressions = suppressions;
@@ -459,6 +464,35 @@ memory_events(gpointer store, const MrgPersonKey *key, gsize limit, MrgEventVisi
     return TRUE;
 }
 
+static gint
+compare_keys(gconstpointer a, gconstpointer b)
+{
+    return memcmp(*(const MrgPersonKey *const *) a, *(const MrgPersonKey *const *) b,
+                  MRG_KEY_BYTES);
+}
+
+static gboolean
+memory_list(gpointer store, gsize limit, MrgPersonVisit visit, gpointer context,
+            GError **error G_GNUC_UNUSED)
+{
+    Memory *self = store;
+    guint n;
+    pthread_mutex_lock(&self->lock);
+    g_autofree gpointer *keys = g_hash_table_get_keys_as_array(self->people, &n);
+    if (n)
+        qsort(keys, n, sizeof *keys, compare_keys);
+    for (guint i = 0; i < n && limit > 0; i++) {
+        const Person *person = g_hash_table_lookup(self->people, keys[i]);
+        if (!person->has_profile)
+            continue;
+        limit--;
+        if (!visit(person->address, context))
+            break;
+    }
+    pthread_mutex_unlock(&self->lock);
+    return TRUE;
+}
+
 /* ---- plugin ------------------------------------------------------------ */
 
 static gpointer
@@ -495,6 +529,7 @@ static const MrgStoreApi api = {
     .create = memory_create,
     .import = memory_import,
     .events = memory_events,
+    .list = memory_list,
 };
 
 static const MrgPlugin plugin = {

@@ -21,12 +21,15 @@ static const char *const calls[MRG_PG_N] = {
         "SELECT merganser.mrg_import($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)",
     [MRG_PG_EVENTS] =
         "SELECT at, campaign, class, verdict, reason FROM merganser.mrg_events($1, $2)",
+    /* All keys and so no function of one: for the tool alone. */
+    [MRG_PG_PEOPLE] = "SELECT address FROM merganser.profile ORDER BY key LIMIT $1",
 };
 
 static const char *const names[MRG_PG_N] = {
     [MRG_PG_FETCH] = "mrg_fetch",   [MRG_PG_LOAD] = "mrg_load",
     [MRG_PG_COMMIT] = "mrg_commit", [MRG_PG_CAMPAIGN_NUMBER] = "mrg_campaign_number",
     [MRG_PG_IMPORT] = "mrg_import", [MRG_PG_EVENTS] = "mrg_events",
+    [MRG_PG_PEOPLE] = "mrg_people",
 };
 
 /* ---- errors ------------------------------------------------------------ */

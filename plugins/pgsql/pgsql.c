@@ -488,6 +488,24 @@ store_events(gpointer store, const MrgPersonKey *person, gsize limit, MrgEventVi
     return result != NULL;
 }
 
+/* ---- people ------------------------------------------------------------ */
+
+static gboolean
+store_list(gpointer store, gsize limit, MrgPersonVisit visit, gpointer context,
+           GError **error)
+{
+    char number[NUMBER_BYTES];
+    MrgPgsqlArguments arguments = {0};
+    add_number(&arguments, number, (gint64) MIN(limit, (gsize) G_MAXINT));
+    g_autoptr(PGresult) result =
+        ask(store, MRG_PG_PEOPLE, &arguments, g_get_monotonic_time() + READ_WAIT_US,
+            "people", error);
+    gboolean is_wanted = TRUE;
+    for (int row = 0; result && is_wanted && row < PQntuples(result); row++)
+        is_wanted = visit(PQgetvalue(result, row, 0), context);
+    return result != NULL;
+}
+
 /* ---- plugin ------------------------------------------------------------ */
 
 static const char *
@@ -562,6 +580,7 @@ static const MrgStoreApi api = {
     .create = store_create,
     .import = store_import,
     .events = store_events,
+    .list = store_list,
 };
 
 static const MrgPlugin plugin = {

@@ -31,6 +31,7 @@ typedef enum {
     MRG_PG_CAMPAIGN_NUMBER,
     MRG_PG_IMPORT,
     MRG_PG_EVENTS,
+    MRG_PG_PEOPLE,
     MRG_PG_N
 } MrgPgsqlCall;
 

@@ -24,6 +24,7 @@ static const char *const statements[MRG_SQL_N] = {
     [MRG_SQL_EVENTS] =
         "SELECT at, campaign, class, verdict, reason FROM event WHERE key = ?1 "
         "ORDER BY id DESC LIMIT ?2",
+    [MRG_SQL_PEOPLE] = "SELECT address FROM profile ORDER BY key LIMIT ?1",
     [MRG_SQL_CAMPAIGN] = "SELECT number FROM campaign WHERE name = ?1",
     [MRG_SQL_ADD_CAMPAIGN] = "INSERT INTO campaign (name) VALUES (?1) "
                              "ON CONFLICT (name) DO NOTHING",

@@ -553,6 +553,26 @@ store_events(gpointer store, const MrgPersonKey *person, gsize limit, MrgEventVi
     return is_done || !is_wanted;
 }
 
+/* ---- people ------------------------------------------------------------ */
+
+static gboolean
+store_list(gpointer store, gsize limit, MrgPersonVisit visit, gpointer context,
+           GError **error)
+{
+    MrgSqlite *self = store;
+    gint64 deadline_us = g_get_monotonic_time() + READ_WAIT_US;
+    MrgSqliteConnection *connection = mrg_sqlite_borrow(self, FALSE, deadline_us, error);
+    if (!connection)
+        return FALSE;
+    sqlite3_stmt *statement = fresh(connection, MRG_SQL_PEOPLE);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64) MIN(limit, (gsize) G_MAXINT));
+    gboolean is_done = FALSE, is_wanted = TRUE;
+    while (is_wanted && next_row(statement, "people", &is_done, error))
+        is_wanted = visit((const char *) sqlite3_column_text(statement, 0), context);
+    mrg_sqlite_return(self, connection);
+    return is_done || !is_wanted;
+}
+
 /* ---- plugin ------------------------------------------------------------ */
 
 static const char *
@@ -624,6 +644,7 @@ static const MrgStoreApi api = {
     .create = store_create,
     .import = store_import,
     .events = store_events,
+    .list = store_list,
 };
 
 static const MrgPlugin plugin = {

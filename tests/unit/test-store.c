@@ -409,6 +409,34 @@ create_can_run_again(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
 
 /* ---- main -------------------------------------------------------------- */
 
+static gboolean
+note_address(const char *address, gpointer context)
+{
+    GString *all = context;
+    g_string_append_printf(all, "%s ", address);
+    return g_strcmp0(address, "stop@example.com") != 0;
+}
+
+static void
+people_are_listed_to_a_bound(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GString) all = g_string_new(NULL);
+    MrgProfile profiles[] = {{.person = person(3), .address = "stop@example.com"},
+                             {.person = person(1), .address = "a@example.com"},
+                             {.person = person(2), .address = "b@example.com"},
+                             {.person = person(4), .address = "d@example.com"}};
+    MrgOutcome what = outcome(9, 9, 0, ""); /* known, but without a profile */
+    g_assert_cmpint(commit(fixture, &what), ==, MRG_COMMIT_DONE);
+    import(fixture, profiles, G_N_ELEMENTS(profiles));
+    g_assert_true(mrg_store_list(fixture->store, 2, note_address, all, &error));
+    g_assert_no_error(error);
+    g_assert_cmpstr(all->str, ==, "a@example.com b@example.com ");
+    g_string_truncate(all, 0);
+    g_assert_true(mrg_store_list(fixture->store, 100, note_address, all, &error));
+    g_assert_cmpstr(all->str, ==, "a@example.com b@example.com stop@example.com ");
+}
+
 static const Case contract[] = {
     {"fetch/miss", fetch_misses_who_is_not_there},
     {"fetch/types", every_type_of_field_comes_back},
@@ -426,6 +454,7 @@ static const Case contract[] = {
     {"consent/older", an_older_consent_does_not_come_back},
     {"campaign/threads", campaign_numbers_are_unique_and_stable},
     {"create/again", create_can_run_again},
+    {"list", people_are_listed_to_a_bound},
     {NULL, NULL},
 };
 
