@@ -620,6 +620,7 @@ mrg_merge_run(MrgMerge *merge)
             continue;
         gint64 began_us = g_get_monotonic_time();
         gboolean is_done = steps[i].run(merge, &error);
+        merge->n_steps = i + 1;
         merge->took_us[i] = g_get_monotonic_time() - began_us;
         if (!is_done) {
             fail(merge, error);
@@ -678,26 +679,31 @@ check_stage(const MrgConf *conf, GError **error)
 }
 
 MrgPipeline *
-mrg_pipeline_new(MrgConf *conf, GError **error)
+mrg_pipeline_new_with(MrgConf *conf, MrgKeyring *keyring, MrgStore *store, GError **error)
 {
+    if (!store)
+        return NULL;
     g_autoptr(MrgPipeline) pipeline = g_new0(MrgPipeline, 1);
     g_atomic_int_set(&pipeline->references, 1);
     pipeline->conf = mrg_conf_ref(conf);
     pipeline->horizon_us = mrg_policy_horizon_us(&conf->policy);
     pipeline->plans = mrg_plan_cache_new(PLANS_KEPT);
     take_rules(pipeline);
-    pipeline->keyring = mrg_keyring_load(conf->keys_file, error);
-    if (!pipeline->keyring)
-        return NULL;
-    pipeline->store = mrg_conf_open_store(conf, error);
-    if (!pipeline->store || !open_outbox(pipeline, error))
-        return NULL;
+    pipeline->keyring = mrg_keyring_ref(keyring);
+    pipeline->store = store;
     if (!check_stage(conf, error))
         return NULL;
     pipeline->library = mrg_library_new(conf->render_blocks, conf->render_block_map, error);
-    if (!pipeline->library)
-        return NULL;
-    return g_steal_pointer(&pipeline);
+    return pipeline->library ? g_steal_pointer(&pipeline) : NULL;
+}
+
+MrgPipeline *
+mrg_pipeline_new(MrgConf *conf, GError **error)
+{
+    g_autoptr(MrgKeyring) keyring = mrg_keyring_load(conf->keys_file, error);
+    MrgStore *store = keyring ? mrg_conf_open_store(conf, error) : NULL;
+    g_autoptr(MrgPipeline) pipeline = mrg_pipeline_new_with(conf, keyring, store, error);
+    return pipeline && open_outbox(pipeline, error) ? g_steal_pointer(&pipeline) : NULL;
 }
 
 MrgPipeline *

@@ -19,6 +19,7 @@
 #include "milter/plan.h"
 #include "milter/verdict/disposition.h"
 #include "milter/witness/outbox.h"
+#include "milter/witness/record.h"
 
 typedef struct MrgPipeline MrgPipeline;
 
@@ -30,6 +31,10 @@ typedef enum {
 } MrgMode;
 
 MrgPipeline *mrg_pipeline_new(MrgConf *conf, GError **error);
+/* The same with this key ring and store, of which it takes a new reference and the handle
+ * (on failure, too), and without sinks: for rehearsals.  NULL where store is. */
+MrgPipeline *mrg_pipeline_new_with(MrgConf *conf, MrgKeyring *keyring, MrgStore *store,
+                                   GError **error);
 MrgPipeline *mrg_pipeline_ref(MrgPipeline *pipeline);
 void mrg_pipeline_unref(MrgPipeline *pipeline);
 const MrgIntakeRules *mrg_pipeline_rules(const MrgPipeline *pipeline);
@@ -74,6 +79,7 @@ typedef struct MrgMerge {
     const char *reason;                /* "GATE: DETAIL" */
     const char *reply;                 /* what the sender hears of a refusal */
     gint64 took_us[MRG_STEPS_MAX];     /* per step, in the order of mrg_step_name() */
+    gsize n_steps;                     /* that were begun */
 } MrgMerge;
 
 void mrg_merge_init(MrgMerge *merge, MrgPipeline *pipeline, MrgEnvelope *envelope,
@@ -89,6 +95,9 @@ void mrg_merge_decide(MrgMerge *merge, MrgVerdict verdict, const char *reason);
 
 /* Whether the copy will be needed; a merge that has come to the policy. */
 gboolean mrg_merge_is_going_out(const MrgMerge *merge);
+
+/* What may be told of it; borrows from the merge. */
+MrgRecord mrg_merge_record(const MrgMerge *merge, gint64 took_us);
 
 /* Name of the i-th step, or NULL behind the last. */
 const char *mrg_step_name(gsize i);

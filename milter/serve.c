@@ -8,15 +8,12 @@
 #include "milter/verdict/apply.h"
 #include "milter/witness/logline.h"
 
-static void
-witness(const MrgMerge *merge, gint64 took_us)
+MrgRecord
+mrg_merge_record(const MrgMerge *merge, gint64 took_us)
 {
-    static const MrgCounter counters[] = {MRG_COUNTER_deliver, MRG_COUNTER_drop,
-                                          MRG_COUNTER_reject, MRG_COUNTER_defer,
-                                          MRG_COUNTER_hold};
     static const MrgRecordKind kinds[] = {MRG_RECORD_MERGED, MRG_RECORD_CHECKED,
                                           MRG_RECORD_MERGED, MRG_RECORD_STAGED};
-    MrgRecord record = {
+    return (MrgRecord){
         .queue_id = merge->envelope->queue_id,
         .campaign = merge->campaign.id,
         .class_name = merge->campaign.class_name,
@@ -30,6 +27,15 @@ witness(const MrgMerge *merge, gint64 took_us)
         .at_us = merge->now_us,
         .took_us = took_us,
     };
+}
+
+static void
+witness(const MrgMerge *merge, gint64 took_us)
+{
+    static const MrgCounter counters[] = {MRG_COUNTER_deliver, MRG_COUNTER_drop,
+                                          MRG_COUNTER_reject, MRG_COUNTER_defer,
+                                          MRG_COUNTER_hold};
+    MrgRecord record = mrg_merge_record(merge, took_us);
     g_autofree char *line = mrg_logline_format(&record);
     g_message("%s", line);
     mrg_count(record.kind == MRG_RECORD_MERGED    ? counters[record.verdict]
