@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "ctl/people-file.h"
-#include "ctl/verb.h"
+#include "ctl/rehearsal.h"
 #include "milter/clock.h"
 #include "milter/error.h"
 
@@ -17,6 +17,7 @@ typedef struct Import {
     GHashTable *seen; /* MrgPersonKey; a doubled address is an error */
     MrgProfile profile;
     guint64 n_read;
+    GPtrArray *addresses; /* NULL, or gets each */
     gboolean is_terminal;
 } Import;
 
@@ -55,27 +56,67 @@ next_profile(gpointer context, GError **error)
         return NULL;
     if (++import->n_read % PROGRESS_EVERY == 0 && import->is_terminal)
         g_printerr("\r%" G_GUINT64_FORMAT " profiles", import->n_read);
+    if (import->addresses)
+        g_ptr_array_add(import->addresses, g_strdup(import->profile.address));
     return &import->profile;
 }
 
-static int
-run_import(const MrgTool *tool, const MrgPeople *people, FILE *stream, const char *path)
+static gboolean
+run_import(Import *import, const MrgStore *store, const MrgSchema *schema, const char *path,
+           guint64 *n, GError **error)
 {
-    Import import = {
-        .keyring = people->keyring,
-        .seen = g_hash_table_new_full(mrg_key_hash, mrg_key_equal, g_free, NULL),
-        .is_terminal = isatty(STDERR_FILENO),
-    };
-    g_autoptr(GError) error = NULL;
-    guint64 n = 0;
-    mrg_people_file_init(&import.file, stream, path, people->conf->schema,
-                         mrg_clock_now_us());
-    gboolean is_done = mrg_store_import(people->store, next_profile, &import, &n, &error);
-    if (import.is_terminal && import.n_read >= PROGRESS_EVERY)
+    FILE *stream = fopen(path, "re");
+    if (!stream) {
+        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
+                    "%s: cannot be read: %s", path, g_strerror(errno));
+        return FALSE;
+    }
+    import->seen = g_hash_table_new_full(mrg_key_hash, mrg_key_equal, g_free, NULL);
+    import->is_terminal = isatty(STDERR_FILENO);
+    mrg_people_file_init(&import->file, stream, path, schema, mrg_clock_now_us());
+    gboolean is_done = mrg_store_import(store, next_profile, import, n, error);
+    if (import->is_terminal && import->n_read >= PROGRESS_EVERY)
         g_printerr("\n");
-    mrg_people_file_clear(&import.file);
-    g_hash_table_unref(import.seen);
-    if (!is_done) {
+    mrg_people_file_clear(&import->file);
+    g_hash_table_unref(import->seen);
+    fclose(stream);
+    return is_done;
+}
+
+static int
+check_name(const char *path)
+{
+    if (g_str_has_suffix(path, ".csv") || g_str_has_suffix(path, ".jsonl"))
+        return EX_OK;
+    return mrg_verb_usage("the file of people must end in .jsonl or .csv");
+}
+
+int
+mrg_profiles_take(const MrgRehearsal *into, const char *path, GPtrArray *addresses)
+{
+    g_autoptr(GError) error = NULL;
+    Import import = {.keyring = into->keyring, .addresses = addresses};
+    int code = check_name(path);
+    if (!code && !run_import(&import, into->store, into->conf->schema, path, NULL, &error))
+        code = mrg_verb_fail(error);
+    return code;
+}
+
+int
+mrg_verb_profile_import(MrgTool *tool, int argc, char **argv)
+{
+    g_auto(MrgPeople) people = {0};
+    int code = mrg_verb_parse(tool, &argc, &argv, NULL, 1);
+    if (!code)
+        code = check_name(argv[1]);
+    if (!code)
+        code = mrg_people_open(&people, tool);
+    if (code)
+        return code;
+    guint64 n = 0;
+    g_autoptr(GError) error = NULL;
+    Import import = {.keyring = people.keyring};
+    if (!run_import(&import, people.store, people.conf->schema, argv[1], &n, &error)) {
         g_printerr("merganser: nothing is imported\n");
         return mrg_verb_fail(error);
     }
@@ -84,25 +125,4 @@ run_import(const MrgTool *tool, const MrgPeople *people, FILE *stream, const cha
     else
         g_print("%" G_GUINT64_FORMAT " profiles imported\n", n);
     return EX_OK;
-}
-
-int
-mrg_verb_profile_import(MrgTool *tool, int argc, char **argv)
-{
-    g_auto(MrgPeople) people = {0};
-    int code = mrg_verb_parse(tool, &argc, &argv, NULL, 1);
-    if (!code && !g_str_has_suffix(argv[1], ".csv") && !g_str_has_suffix(argv[1], ".jsonl"))
-        return mrg_verb_usage("the file must end in .jsonl or .csv");
-    if (!code)
-        code = mrg_people_open(&people, tool);
-    if (code)
-        return code;
-    FILE *stream = fopen(argv[1], "re");
-    if (!stream) {
-        g_printerr("merganser: %s: cannot be read: %s\n", argv[1], g_strerror(errno));
-        return EX_NOINPUT;
-    }
-    code = run_import(tool, &people, stream, argv[1]);
-    fclose(stream);
-    return code;
 }
