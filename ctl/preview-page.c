@@ -246,7 +246,7 @@ put_verdict(Page *page, const Card *card)
     put_string(page, card->scene->merge.reason);
     put(page, "</bdi>");
     if (card->scene->merge.stamps && *card->scene->merge.stamps) {
-        put(page, " · stamps: ");
+        put(page, "<br>stamps: ");
         put_string(page, card->scene->merge.stamps);
     }
     put(page, "</p>");
