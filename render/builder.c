@@ -8,6 +8,10 @@
 #include "render/limits.h"
 #include "render/lookup.h"
 
+/* Reading or keeping so many bytes is as much as an instruction. */
+#define BYTES_PER_INSTRUCTION 64
+#define BYTES_KEPT_PER_INSTRUCTION 16
+
 typedef struct FieldState {
     guint guards;
     gboolean is_required;
@@ -26,6 +30,7 @@ struct MrgBuilder {
     GArray *positions;
     GArray *sections;
     GArray *calls;
+    gsize work; /* in instructions */
 
     /* of the template in hand */
     MrgSource *source;
@@ -131,6 +136,21 @@ fail_limit(MrgBuilder *builder, const char *what, guint limit)
 
 /* ---- templates, instructions, positions ---- */
 
+static void
+spend(MrgBuilder *builder, gsize instructions)
+{
+    builder->work += instructions;
+    if (builder->work > MRG_LIMIT_CODE)
+        fail_limit(builder, "templates and partials together come to more instructions",
+                   MRG_LIMIT_CODE);
+}
+
+void
+mrg_builder_work(MrgBuilder *builder, gsize bytes)
+{
+    spend(builder, bytes / BYTES_PER_INSTRUCTION);
+}
+
 void
 mrg_builder_begin(MrgBuilder *builder, MrgSource *source)
 {
@@ -146,6 +166,7 @@ mrg_builder_begin(MrgBuilder *builder, MrgSource *source)
     builder->stack = 0;
     builder->frames = 1;
     builder->is_dynamic = FALSE;
+    mrg_builder_work(builder, source->length);
 }
 
 static MrgInstruction *
@@ -182,6 +203,7 @@ static guint
 emit(MrgBuilder *builder, MrgInstruction next)
 {
     record_position(builder);
+    spend(builder, 1);
     builder->is_dynamic |= next.op != MRG_OP_LITERAL && next.op != MRG_OP_END;
     g_array_append_val(builder->code, next);
     return builder->code->len - 1;
@@ -461,6 +483,7 @@ void
 mrg_builder_load_constant(MrgBuilder *builder, const MrgValue *value)
 {
     MrgValue copy = *value;
+    spend(builder, value->length / BYTES_KEPT_PER_INSTRUCTION);
     if (copy.type == MRG_VALUE_STRING || copy.type == MRG_VALUE_NUMBER)
         copy.text = mrg_arena_dup(builder->program->arena, value->text, value->length);
     else
@@ -685,6 +708,7 @@ mrg_builder_partial(MrgBuilder *builder, MrgPartialCall call, MrgSlice name,
     if (call.name != MRG_NONE)
         call.name = intern_name(builder, name);
     call.named = names;
+    spend(builder, indent.length / BYTES_KEPT_PER_INSTRUCTION);
     call.indent = mrg_arena_dup(arena, indent.text, indent.length);
     call.indent_length = (guint32) indent.length;
     g_array_append_val(builder->calls, call);

@@ -37,6 +37,10 @@ gboolean mrg_builder_end(MrgBuilder *builder);
 void mrg_builder_begin_partial(MrgBuilder *builder, MrgSource *source);
 gboolean mrg_builder_end_partial(MrgBuilder *builder);
 
+/* Counts work that gives no instructions, such as bytes read once more, towards
+ * MRG_LIMIT_CODE. */
+void mrg_builder_work(MrgBuilder *builder, gsize bytes);
+
 /* What follows comes from this place of the source. */
 void mrg_builder_at(MrgBuilder *builder, gsize offset);
 

@@ -6,6 +6,8 @@
 #include "render/compile.h"
 #include "render/slots.h"
 
+#define SLOTS_NAMED 10 /* in an error */
+
 /*
  * {{block_for "slot"}} and {{> (block_for "slot")}} become the conditions of the slot, one
  * behind the other, with what each chooses: so a program knows the fields that they read,
@@ -34,13 +36,16 @@ is_same(MrgSlice a, MrgSlice b)
 static gboolean
 load_condition(MrgCompiler *compiler, const MrgSlotRule *rule, gsize offset)
 {
+    g_autoptr(MrgArena) arena = mrg_arena_new();
     MrgCompilation compilation = *compiler->compilation;
+    compilation.arena = arena;
     compilation.kind = MRG_CONTEXT_ROOT;
     compilation.is_partial = FALSE;
     MrgCompiler inner = {.compilation = &compilation,
                          .builder = compiler->builder,
                          .source = compiler->source,
                          .guarded = 1};
+    mrg_builder_work(compiler->builder, rule->condition.length);
     const MrgExpr *expr =
         mrg_handlebars_parse_condition(&compilation, rule->condition, offset);
     return expr && mrg_compile_argument(&inner, expr);
@@ -64,11 +69,11 @@ compile_rules(MrgCompiler *compiler, const MrgSlotRule *first, const MrgSlotRule
             return FALSE;
         exit = mrg_builder_jump(compiler->builder, MRG_OP_JUMP);
         g_array_append_val(exits, exit);
-        if (!rule->condition.length)
+        if (!rule->condition.length || compiler->source->has_failed)
             break;
         mrg_builder_land(compiler->builder, next);
     }
-    return TRUE;
+    return !compiler->source->has_failed;
 }
 
 static gboolean
@@ -76,11 +81,14 @@ fail_slot(MrgCompiler *compiler, const MrgExpr *slot, const MrgSlotRule *rules, 
 {
     MrgQuote quote = mrg_quote(slot->segments[0].text, slot->segments[0].length);
     g_autoptr(GString) known = g_string_new(NULL);
-    for (gsize i = 0; i < n; i++)
-        if (rules[i].is_fallback)
-            g_string_append_printf(
-                known, "%s%s", known->len ? ", " : "",
-                mrg_quote(rules[i].slot.text, rules[i].slot.length).text);
+    guint n_slots = 0;
+    for (gsize i = 0; i < n && n_slots <= SLOTS_NAMED; i++) {
+        if (!rules[i].is_fallback)
+            continue;
+        MrgQuote name = mrg_quote(rules[i].slot.text, rules[i].slot.length);
+        g_string_append_printf(known, "%s%s", known->len ? ", " : "",
+                               n_slots++ == SLOTS_NAMED ? "and more" : name.text);
+    }
     return mrg_source_fail(compiler->source, slot->offset, MRG_RENDER_ERROR_SYNTAX,
                            "there is no slot '%s' in the block map, which has %s",
                            quote.text, known->len ? known->str : "none");
@@ -99,6 +107,7 @@ compile_slot(MrgCompiler *compiler, const MrgCall *call, const MrgNode *node, Ch
     gsize first = 0;
     while (first < n_rules && !is_same(rules[first].slot, slot->segments[0]))
         first++;
+    mrg_builder_work(compiler->builder, first);
     if (first == n_rules)
         return fail_slot(compiler, slot, rules, n_rules);
     g_autoptr(GArray) exits = g_array_new(FALSE, FALSE, sizeof(MrgJump));

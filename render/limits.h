@@ -14,11 +14,12 @@
 #define MRG_LIMIT_TEMPLATE_BYTES (1u << 20)
 #define MRG_LIMIT_TEMPLATES 1024
 #define MRG_LIMIT_POOL_BYTES (64u << 20) /* literal text of all templates together */
-#define MRG_LIMIT_TAGS 50000             /* of one template */
-#define MRG_LIMIT_DEPTH 64               /* blocks inside blocks */
-#define MRG_LIMIT_CHAIN 512              /* the same, else-if branches counted too */
-#define MRG_LIMIT_CALL_DEPTH 16          /* subexpressions inside subexpressions */
-#define MRG_LIMIT_ARGUMENTS 16           /* of one call, named ones counted too */
+#define MRG_LIMIT_CODE (2u << 20) /* instructions of one program; 64 bytes read are one */
+#define MRG_LIMIT_TAGS 50000      /* of one template */
+#define MRG_LIMIT_DEPTH 64        /* blocks inside blocks */
+#define MRG_LIMIT_CHAIN 512       /* the same, else-if branches counted too */
+#define MRG_LIMIT_CALL_DEPTH 16   /* subexpressions inside subexpressions */
+#define MRG_LIMIT_ARGUMENTS 16    /* of one call, named ones counted too */
 #define MRG_LIMIT_BLOCK_PARAMS 8
 #define MRG_LIMIT_PATH_SEGMENTS 32
 #define MRG_LIMIT_PATH_UP 32 /* "../" of one path */

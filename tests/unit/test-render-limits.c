@@ -271,6 +271,25 @@ templates_have_bounds(void)
     }
 }
 
+/* Partials are compiled once for each way to call them. */
+static void
+programs_have_bounds(void)
+{
+    g_autofree char *text = repeat("", "{{or a a a a a a a a a a}}", 40000, "");
+    const RenderingPartial large[] = {{"a", text}, {"b", text}, {"c", text},
+                                      {"d", text}, {"e", text}, {NULL, NULL}};
+    const Rendering how = {.partials = large};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MrgProgram) one = rendering_compile_with(&how, "{{> a}}{{> b}}", &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(one);
+    g_autoptr(MrgProgram) all =
+        rendering_compile_with(&how, "{{> a}}{{> b}}{{> c}}{{> d}}{{> e}}", &error);
+    g_assert_null(all);
+    g_assert_true(g_str_has_prefix(error->message, "partial e:1:"));
+    g_assert_nonnull(strstr(error->message, "come to more instructions than 2097152"));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -282,5 +301,6 @@ main(int argc, char **argv)
     g_test_add_func("/render/limits/names", long_names_are_charged);
     g_test_add_func("/render/limits/far", far_values_are_charged);
     g_test_add_func("/render/limits/templates", templates_have_bounds);
+    g_test_add_func("/render/limits/programs", programs_have_bounds);
     return g_test_run();
 }

@@ -59,6 +59,52 @@ the_first_rule_that_holds_counts(void)
     }
 }
 
+static char *
+compile_error(const char *many, const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MrgSlots) slots = mrg_slots_parse("m", many, strlen(many), &error);
+    g_assert_no_error(error);
+    const Rendering how = {.slots = slots, .partials = blocks};
+    g_autoptr(MrgProgram) program = rendering_compile_with(&how, text, &error);
+    g_assert_null(program);
+    return g_strdup(error->message);
+}
+
+/* Each tag brings all rules of its slot: short texts that would compile for hours. */
+static void
+maps_and_tags_are_not_multiplied(void)
+{
+    g_autoptr(GString) rules = g_string_new(NULL);
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(GString) slots = g_string_new(NULL);
+    g_autofree char *spaces = g_strnfill(500000, ' ');
+    g_autofree char *wide = g_strdup_printf("(or a %s b)|h|\"x\"\n|h|\"y\"||yes\n", spaces);
+    g_autofree char *large = g_strdup_printf("|h|\"x%sx\"||yes\n", spaces);
+    g_autofree char *indented = g_strconcat(spaces, "{{> (block_for \"h\")}}", NULL);
+    g_autoptr(GString) blocks_only = g_string_new("|h|vip||yes\n");
+    for (guint i = 0; i < 1000; i++)
+        g_string_append(blocks_only, "a|h|vip\n");
+    for (guint i = 0; i < 1000; i++)
+        g_string_append(rules, "(or a b)|h|\"x\"\n");
+    g_string_append(rules, "|h|\"x\"||yes\n");
+    for (guint i = 0; i < 40000; i++)
+        g_string_append(text, "{{block_for \"h\"}}");
+    for (guint i = 0; i < 2000; i++)
+        g_string_append_printf(slots, "|slot%04u|\"x\"||yes\n", i);
+    g_autofree char *many = compile_error(rules->str, text->str);
+    g_autofree char *broad = compile_error(wide, text->str);
+    g_autofree char *kept = compile_error(large, text->str);
+    g_autofree char *indent = compile_error(blocks_only->str, indented);
+    g_autofree char *unknown = compile_error(slots->str, text->str);
+    g_assert_nonnull(strstr(many, "come to more instructions than 2097152"));
+    g_assert_nonnull(strstr(broad, "come to more instructions than 2097152"));
+    g_assert_nonnull(strstr(kept, "come to more instructions than 2097152"));
+    g_assert_nonnull(strstr(indent, "come to more instructions than 2097152"));
+    g_assert_nonnull(strstr(unknown, "slot0008, slot0009, and more"));
+    g_assert_cmpuint(strlen(unknown), <, 300);
+}
+
 static void
 conditions_read_fields(void)
 {
@@ -113,6 +159,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/render/slots/choice", the_first_rule_that_holds_counts);
+    g_test_add_func("/render/slots/many", maps_and_tags_are_not_multiplied);
     g_test_add_func("/render/slots/fields", conditions_read_fields);
     g_test_add_func("/render/slots/mistakes", mistakes_have_places);
     return g_test_run();
