@@ -127,7 +127,7 @@ static void
 compile_text(Compiler *compiler, MrgSlice text)
 {
     MrgSingle single;
-    gsize at = 0, offset = compiler->token->offset;
+    gsize at = 0, offset = (gsize) (text.text - compiler->source->text);
     while (mrg_singles_next(&compiler->singles, text, at, &single)) {
         mrg_builder_literal(compiler->builder, text.text + at, single.start - at);
         mrg_builder_at(compiler->builder, offset + single.start);

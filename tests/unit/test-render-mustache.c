@@ -123,6 +123,25 @@ errors_say_where(void)
     check_cases(cases, G_N_ELEMENTS(cases));
 }
 
+/* Of a token, too, whose line is put elsewhere with less white space. */
+static void
+fields_say_where(void)
+{
+    static const char *const declared[] = {"name", NULL};
+    static const RenderingPartial parent[] = {{"p", "{{$b}}{{/b}}"}, {NULL, NULL}};
+    const Rendering how = {
+        .dialect = MRG_DIALECT_MUSTACHE, .partials = parent, .declared = declared};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MrgProgram) program = rendering_compile_with(
+        &how, "{{<p}}\n{{$b}}\n    x {Name}\n{{/b}}\n{{/p}}\n", &error);
+    g_assert_no_error(error);
+    gsize n;
+    const MrgProgramField *fields = mrg_program_fields(program, &n);
+    g_assert_cmpuint(n, ==, 1);
+    g_assert_cmpuint(fields[0].line, ==, 3);
+    g_assert_cmpuint(fields[0].column, ==, 7);
+}
+
 static void
 circles_end(void)
 {
@@ -142,6 +161,7 @@ main(int argc, char **argv)
     g_test_add_func("/render/mustache/partials", partials_are_indented_by_their_lines);
     g_test_add_func("/render/mustache/inheritance", templates_inherit);
     g_test_add_func("/render/mustache/errors", errors_say_where);
+    g_test_add_func("/render/mustache/fields", fields_say_where);
     g_test_add_func("/render/mustache/circles", circles_end);
     return g_test_run();
 }
