@@ -83,9 +83,10 @@ files_json(const MrgBlocks *blocks, const char *tag)
         json_t *tags = json_array();
         for (const char *const *one = files[i].tags; *one; one++)
             json_array_append_new(tags, json_string(*one));
-        json_array_append_new(list,
-                              json_pack("{s:s,s:I,s:o}", "name", files[i].name, "bytes",
-                                        (json_int_t) files[i].length, "tags", tags));
+        json_t *file =
+            json_pack("{s:I,s:o}", "bytes", (json_int_t) files[i].length, "tags", tags);
+        mrg_json_set_bytes(file, "name", files[i].name, strlen(files[i].name));
+        json_array_append_new(list, file);
     }
     return list;
 }

@@ -238,12 +238,15 @@ fields_json(const Check *check, const Subject *subject)
     gsize n;
     const MrgProgramField *fields = mrg_program_fields(subject->program, &n);
     json_t *list = json_array();
-    for (gsize i = 0; i < n; i++)
-        json_array_append_new(
-            list, json_pack("{s:s,s:s,s:i,s:i,s:b,s:b}", "name", fields[i].name, "where",
-                            fields[i].template, "line", (int) fields[i].line, "column",
-                            (int) fields[i].column, "has_default", fields[i].has_default,
-                            "declared", is_known(check, subject, fields[i].name)));
+    for (gsize i = 0; i < n; i++) {
+        json_t *field =
+            json_pack("{s:i,s:i,s:b,s:b}", "line", (int) fields[i].line, "column",
+                      (int) fields[i].column, "has_default", fields[i].has_default,
+                      "declared", is_known(check, subject, fields[i].name));
+        mrg_json_set_bytes(field, "name", fields[i].name, strlen(fields[i].name));
+        mrg_json_set_bytes(field, "where", fields[i].template, strlen(fields[i].template));
+        json_array_append_new(list, field);
+    }
     return list;
 }
 

@@ -203,6 +203,19 @@ def check_says_what_is_read_and_what_is_wrong(bench):
 
 
 @tap.case
+def names_that_are_not_utf_8_are_listed(bench):
+    text = write(bench, "latin.hbs", b"{{[caf\xe9]}}{{b}}")
+    _, out, _ = run(bench, "check", "--json", text)
+    tap.equal([f.get("name", f.get("name_base64")) for f in json.loads(out)[0]["fields"]],
+              ["Y2Fm6Q==", "b"], "fields")
+    folder = text.parent / "latin"
+    folder.mkdir()
+    pathlib.Path(os.fsdecode(bytes(folder) + b"/caf\xe9.hbs")).write_text("x")
+    _, out, _ = run(bench, "blocks", "--json", "--partials", folder)
+    tap.equal([b["name_base64"] for b in json.loads(out)["blocks"]], ["Y2Fm6Q=="], "blocks")
+
+
+@tap.case
 def check_shows_the_line(bench):
     bad = write(bench, "bad.hbs", "x\n\tZo\u00eb {{uper name}}\n")
     code, _, err = run(bench, "check", bad)
