@@ -99,3 +99,21 @@ mrg_diff_compare(GArray *a, GArray *b)
     }
     mark_middle(one, other);
 }
+
+/* The first text without what any other lacks is what all have, in the same order. */
+void
+mrg_diff_compare_all(GArray **texts, gsize n)
+{
+    g_autoptr(GArray) common = g_array_new(FALSE, FALSE, sizeof(MrgWord));
+    for (gsize i = 1; i < n; i++) {
+        g_autoptr(GArray) other = g_array_copy(texts[i]);
+        mrg_diff_compare(texts[0], other);
+    }
+    for (guint i = 0; n && i < texts[0]->len; i++) {
+        MrgWord word = g_array_index(texts[0], MrgWord, i);
+        if (!word.is_other)
+            g_array_append_val(common, word);
+    }
+    for (gsize i = 1; i < n; i++)
+        mrg_diff_compare(common, texts[i]);
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * diff: which words of a text another one lacks.
+ * diff: which words of a text others lack.
  *
  * The longest common subsequence of words; what white space lies between does not count.
  *
@@ -18,7 +18,7 @@
 typedef struct MrgWord {
     const char *text;
     gsize length;
-    gboolean is_other; /* some text that it was compared with lacks it */
+    gboolean is_other; /* another text lacks it */
 } MrgWord;
 
 /* The caller unrefs. */
@@ -26,5 +26,8 @@ GArray *mrg_diff_words(const char *text);
 
 /* Marks the words of each that the other lacks; marks that are there stay. */
 void mrg_diff_compare(GArray *a, GArray *b);
+
+/* Marks in each of n texts the words that not all of them have. */
+void mrg_diff_compare_all(GArray **texts, gsize n);
 
 #endif

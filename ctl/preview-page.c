@@ -122,20 +122,24 @@ card_clear(Card *card)
     mrg_mail_clear(&card->mail);
 }
 
-/* Against the first that goes out; copies of one message have the same parts. */
+/* Copies of one message have the same parts; those that do not are left out. */
 static void
 compare_cards(Page *page)
 {
-    Card *first = NULL;
+    const Card *first = NULL;
+    g_autoptr(GPtrArray) cards = g_ptr_array_new();
+    g_autofree GArray **texts = g_new0(GArray *, page->n_cards);
     for (gsize i = 0; i < page->n_cards; i++) {
         Card *card = &page->cards[i];
         if (!card->scene->is_out || (first && card->n_texts != first->n_texts))
             continue;
-        if (first)
-            for (gsize k = 0; k < card->n_texts + 2; k++)
-                mrg_diff_compare(first->words[k], card->words[k]);
-        else
-            first = card;
+        first = first ? first : card;
+        g_ptr_array_add(cards, card);
+    }
+    for (gsize k = 0; first && k < first->n_texts + 2; k++) {
+        for (guint i = 0; i < cards->len; i++)
+            texts[i] = ((const Card *) g_ptr_array_index(cards, i))->words[k];
+        mrg_diff_compare_all(texts, cards->len);
     }
 }
 

@@ -96,6 +96,26 @@ words_that_differ_are_marked(void)
 }
 
 static void
+words_that_not_all_have_are_marked(void)
+{
+    static const char *const texts[] = {"Hi Ann, vip good", "Hi Ann, good",
+                                        "Hi Bob, vip good"};
+    static const char *const marked[] = {"Hi [Ann,] [vip] good", "Hi [Ann,] good",
+                                         "Hi [Bob,] [vip] good"};
+    GArray *words[3];
+    for (gsize i = 0; i < 3; i++)
+        words[i] = mrg_diff_words(texts[i]);
+    mrg_diff_compare_all(words, 3);
+    for (gsize i = 0; i < 3; i++) {
+        g_autofree char *text = bracketed(words[i]);
+        g_assert_cmpstr(text, ==, marked[i]);
+    }
+    mrg_diff_compare_all(words, 0);
+    for (gsize i = 0; i < 3; i++)
+        g_array_unref(words[i]);
+}
+
+static void
 long_texts_are_compared_at_their_ends(void)
 {
     g_autoptr(GString) x = g_string_new("same ");
@@ -267,6 +287,7 @@ main(int argc, char **argv)
     g_test_add_func("/show/html-to-text", html_becomes_text);
     g_test_add_func("/show/inbox", inbox_line_is_read_from_the_bytes);
     g_test_add_func("/show/diff", words_that_differ_are_marked);
+    g_test_add_func("/show/diff-all", words_that_not_all_have_are_marked);
     g_test_add_func("/show/diff-long", long_texts_are_compared_at_their_ends);
     g_test_add_func("/show/marks", marks_are_found_in_disguise);
     g_test_add_func("/show/marks-prefix", prefix_is_one_that_the_message_does_not_hold);
