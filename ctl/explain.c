@@ -347,6 +347,9 @@ mta_hears(const Explained *self)
     if (disposition->code)
         return g_strdup_printf("%s %s %s", disposition->code, disposition->enhanced,
                                self->merge->reply);
+    if (self->scene->is_out && self->rehearsal->conf->milter_mode == MRG_STAGE_ON)
+        return g_strdup(
+            "250, and the copy goes to the stage, if there is an address of one");
     if (disposition->verdict == MRG_VERDICT_HOLD)
         return g_strdup("250, with the edits, and into the hold queue");
     return g_strdup(self->scene->is_out ? "250, with the edits"

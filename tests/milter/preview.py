@@ -407,6 +407,16 @@ def explain_says_which_gate_stops(bench):
 
 
 @tap.case
+def explain_knows_the_stage(bench):
+    conf = write(bench, "stage.conf", bench.merganser.conf.read_text().replace(
+        "[milter]\n", "[milter]\nmode = stage\n"))
+    message = write(bench, "m.eml", campaign(number="stage"))
+    code, out, err = run(bench, "explain", message, "--to", ANN, "--json", conf=conf)
+    tap.equal((code, err), (0, ""), "exit")
+    tap.contains(json.loads(out)["mta_hears"], "stage", "answer")
+
+
+@tap.case
 def explain_says_where_it_ends(bench):
     result, stages = explained(bench, campaign(html="{{#if x}}"), ANN)
     tap.equal([s["state"] for s in stages.values()], ["done", "failed"] + ["not reached"] * 5,
