@@ -53,8 +53,8 @@ mrg_verb_cap_status(MrgTool *tool, int argc, char **argv)
     const MrgConf *conf = people.conf;
     gint64 now_us = mrg_clock_now_us();
     gint64 deadline_us = g_get_monotonic_time() + conf->store_deadline;
-    if (!mrg_store_load(people.store, &person.key, NULL, &state, people.arena, deadline_us,
-                        &error) ||
+    if (!mrg_store_load(people.store, &person.key, NULL, NULL, 0, &state, people.arena,
+                        deadline_us, &error) ||
         !mrg_state_read(&view, &state, people.arena, &error))
         return mrg_verb_fail(error);
     mrg_decide(&conf->policy, &view, "",

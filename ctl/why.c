@@ -12,7 +12,7 @@ typedef struct Listing {
 } Listing;
 
 static gboolean
-visit(const MrgEvent *event, gpointer context)
+visit(const MrgPersonKey *person G_GNUC_UNUSED, const MrgEvent *event, gpointer context)
 {
     Listing *listing = context;
     if (listing->campaign && !g_str_equal(listing->campaign, event->campaign))

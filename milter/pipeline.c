@@ -197,7 +197,7 @@ load_state(MrgMerge *merge, GError **error)
     merge->state = (MrgState){0};
     start_deadline(merge);
     merge->has_state =
-        mrg_store_load(merge->pipeline->store, &merge->person.key, &merge->key,
+        mrg_store_load(merge->pipeline->store, &merge->person.key, &merge->key, NULL, 0,
                        &merge->state, arena, merge->deadline_us, error) &&
         mrg_state_read(&merge->view, &merge->state, arena, error);
     return merge->has_state;
@@ -480,12 +480,14 @@ commit_once(MrgMerge *merge, gboolean is_final, GError **error)
     MrgOutcome outcome = {
         .person = merge->person.key,
         .message = merge->key,
-        .version = merge->state.version,
-        .at_us = merge->now_us,
-        .campaign = merge->campaign.id,
-        .class_name = merge->campaign.class_name,
-        .verdict = merge->disposition->verdict,
-        .reason = merge->reason,
+        .version = merge->state.own.version,
+        .event = {.at_us = merge->now_us,
+                  .campaign = merge->campaign.id,
+                  .class_name = merge->campaign.class_name,
+                  .sender = "",
+                  .tags = "",
+                  .verdict = merge->disposition->verdict,
+                  .reason = merge->reason},
         .is_final = is_final,
     };
     if (is_final && mrg_merge_is_going_out(merge)) {

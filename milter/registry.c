@@ -252,8 +252,9 @@ static gboolean
 check_profile(const MrgProfile *profile, GError **error)
 {
     const MrgPersonKey *person = &profile->person;
-    if (!profile->address || !g_utf8_validate(profile->address, -1, NULL))
-        return fail_person(error, person, "address", "is not UTF-8");
+    if (profile->address ? !g_utf8_validate(profile->address, -1, NULL)
+                         : profile->n_fields != 0)
+        return fail_person(error, person, "address", "is missing or not UTF-8");
     for (gsize i = 0; i < profile->n_fields; i++) {
         const MrgProfileField *field = &profile->fields[i];
         if (!mrg_field_is_name(field->name))
@@ -278,7 +279,7 @@ check_profile(const MrgProfile *profile, GError **error)
 static gboolean
 check_state(const MrgPersonKey *person, const MrgState *state, GError **error)
 {
-    if (state->history_length && !state->history)
+    if (state->own.history_length && !state->own.history)
         return fail_person(error, person, "history", "is missing");
     if (state->is_repeat &&
         ((guint) state->repeat_verdict > MRG_VERDICT_HOLD || !state->repeat_reason))
@@ -307,46 +308,91 @@ memory_of(MrgArena *arena)
     return (MrgMemory){alloc_in_arena, arena};
 }
 
+typedef struct Asked {
+    const char **names; /* those that can be names of fields, in their order */
+    MrgField *fields;
+    gsize n;
+} Asked;
+
+static Asked
+ask_for(const char *const *names, gsize n_names, MrgArena *arena)
+{
+    Asked asked = {mrg_arena_array(arena, const char *, n_names),
+                   mrg_arena_array(arena, MrgField, n_names), 0};
+    for (gsize i = 0; i < n_names; i++)
+        if (mrg_field_is_name(names[i]))
+            asked.names[asked.n++] = names[i];
+    return asked;
+}
+
+static MrgFetch
+take_answer(const Asked *asked, MrgFetch found, const MrgPersonKey *person,
+            const char *const *names, gsize n_names, MrgField *fields, GError **error)
+{
+    if (found != MRG_FETCH_HIT)
+        return found;
+    for (gsize i = 0; i < asked->n; i++)
+        if (!check_field(person, asked->names[i], &asked->fields[i], error))
+            return MRG_FETCH_ERROR;
+    for (gsize i = 0, next = 0; i < n_names; i++) {
+        gboolean was_asked = next < asked->n && asked->names[next] == names[i];
+        fields[i] =
+            was_asked ? asked->fields[next++] : (MrgField){.type = MRG_FIELD_MISSING};
+    }
+    return MRG_FETCH_HIT;
+}
+
 MrgFetch
 mrg_store_fetch(const MrgStore *store, const MrgPersonKey *person, const char *const *names,
                 gsize n_names, MrgField *fields, MrgArena *arena, gint64 deadline_us,
                 GError **error)
 {
-    const char **asked = mrg_arena_array(arena, const char *, n_names);
-    MrgField *answers = mrg_arena_array(arena, MrgField, n_names);
-    gsize n_asked = 0;
-    for (gsize i = 0; i < n_names; i++)
-        if (mrg_field_is_name(names[i]))
-            asked[n_asked++] = names[i];
-
     MrgMemory memory = memory_of(arena);
-    MrgFetch found = store->api->fetch(store->instance, person, asked, n_asked, answers,
-                                       &memory, deadline_us, error);
-    if (found != MRG_FETCH_HIT)
-        return found;
-    for (gsize i = 0; i < n_asked; i++)
-        if (!check_field(person, asked[i], &answers[i], error))
-            return MRG_FETCH_ERROR;
-    for (gsize i = 0, next = 0; i < n_names; i++) {
-        gboolean was_asked = next < n_asked && asked[next] == names[i];
-        fields[i] = was_asked ? answers[next++] : (MrgField){.type = MRG_FIELD_MISSING};
-    }
-    return MRG_FETCH_HIT;
+    Asked asked = ask_for(names, n_names, arena);
+    MrgFetch found = store->api->fetch(store->instance, person, asked.names, asked.n,
+                                       asked.fields, &memory, deadline_us, error);
+    return take_answer(&asked, found, person, names, n_names, fields, error);
 }
 
 gboolean
 mrg_store_load(const MrgStore *store, const MrgPersonKey *person,
-               const MrgMessageKey *message, MrgState *state, MrgArena *arena,
-               gint64 deadline_us, GError **error)
+               const MrgMessageKey *message, const MrgPersonKey *shared, gsize n_shared,
+               MrgState *state, MrgArena *arena, gint64 deadline_us, GError **error)
 {
     MrgMemory memory = memory_of(arena);
-    MrgState loaded = {.history = ""};
-    if (!store->api->load(store->instance, person, message, &loaded, &memory, deadline_us,
-                          error) ||
+    MrgState loaded = {.own.history = ""};
+    if (!store->api->load(store->instance, person, message, shared, n_shared, &loaded,
+                          &memory, deadline_us, error) ||
         !check_state(person, &loaded, error))
         return FALSE;
     *state = loaded;
     return TRUE;
+}
+
+MrgFetch
+mrg_store_fetch_and_load(const MrgStore *store, const MrgPersonKey *person,
+                         const char *const *names, gsize n_names, MrgField *fields,
+                         const MrgMessageKey *message, const MrgPersonKey *shared,
+                         gsize n_shared, MrgState *state, MrgArena *arena,
+                         gint64 deadline_us, GError **error)
+{
+    if (!store->api->fetch_and_load) {
+        if (!mrg_store_load(store, person, message, shared, n_shared, state, arena,
+                            deadline_us, error))
+            return MRG_FETCH_ERROR;
+        return mrg_store_fetch(store, person, names, n_names, fields, arena, deadline_us,
+                               error);
+    }
+    MrgMemory memory = memory_of(arena);
+    Asked asked = ask_for(names, n_names, arena);
+    MrgState loaded = {.own.history = ""};
+    MrgFetch found = store->api->fetch_and_load(
+        store->instance, person, asked.names, asked.n, asked.fields, message, shared,
+        n_shared, &loaded, &memory, deadline_us, error);
+    if (found == MRG_FETCH_ERROR || !check_state(person, &loaded, error))
+        return MRG_FETCH_ERROR;
+    *state = loaded;
+    return take_answer(&asked, found, person, names, n_names, fields, error);
 }
 
 MrgCommit
@@ -363,6 +409,24 @@ mrg_store_campaign_number(const MrgStore *store, const char *campaign, guint32 *
     return store->api->campaign_number(store->instance, campaign, number, deadline_us,
                                        error);
 }
+
+gboolean
+mrg_store_move_hold(const MrgStore *store, const MrgMessageKey *message, const char *host,
+                    const char *queue_id, gint64 deadline_us, GError **error)
+{
+    return store->api->move_hold(store->instance, message, host, queue_id, deadline_us,
+                                 error);
+}
+
+gboolean
+mrg_store_link_numbers(const MrgStore *store, guint32 campaign, const char *const *targets,
+                       gsize n, guint32 *numbers, gint64 deadline_us, GError **error)
+{
+    return store->api->link_numbers(store->instance, campaign, targets, n, numbers,
+                                    deadline_us, error);
+}
+
+/* ---- administration ---------------------------------------------------- */
 
 gboolean
 mrg_store_create(const MrgStore *store, GError **error)
@@ -422,17 +486,96 @@ mrg_store_list(const MrgStore *store, gsize limit, MrgPersonVisit visit, gpointe
                GError **error)
 {
     Listing listing = {visit, context, FALSE};
-    if (store->api->size < sizeof(MrgStoreApi) || !store->api->list) {
-        g_set_error_literal(error, MRG_STORE_ERROR, MRG_STORE_ERROR_UNAVAILABLE,
-                            "this store cannot list its people");
-        return FALSE;
-    }
     if (!store->api->list(store->instance, limit, visit_checked, &listing, error))
         return FALSE;
     if (listing.is_wrong)
         g_set_error_literal(error, MRG_STORE_ERROR, MRG_STORE_ERROR_CORRUPT,
                             "people: an address is not UTF-8");
     return !listing.is_wrong;
+}
+
+gboolean
+mrg_store_schema_version(const MrgStore *store, guint *is, guint *needed, GError **error)
+{
+    return store->api->schema_version(store->instance, is, needed, error);
+}
+
+gboolean
+mrg_store_retain(const MrgStore *store, const MrgRetention *retention, guint64 *n_rows,
+                 GError **error)
+{
+    return store->api->retain(store->instance, retention, n_rows, error);
+}
+
+gboolean
+mrg_store_rows_of(const MrgStore *store, const MrgPersonKey *person, MrgRowVisit visit,
+                  gpointer context, GError **error)
+{
+    return store->api->rows_of(store->instance, person, visit, context, error);
+}
+
+gboolean
+mrg_store_erase(const MrgStore *store, const MrgPersonKey *person, gint64 at_us,
+                GError **error)
+{
+    return store->api->erase(store->instance, person, at_us, error);
+}
+
+gboolean
+mrg_store_search(const MrgStore *store, const char *text, MrgRowVisit visit,
+                 gpointer context, GError **error)
+{
+    return store->api->search(store->instance, text, visit, context, error);
+}
+
+gboolean
+mrg_store_suppressions(const MrgStore *store, const MrgPersonKey *person, gint64 now_us,
+                       gsize limit, MrgSuppressionVisit visit, gpointer context,
+                       GError **error)
+{
+    return store->api->suppressions(store->instance, person, now_us, limit, visit, context,
+                                    error);
+}
+
+gboolean
+mrg_store_end_suppression(const MrgStore *store, const MrgPersonKey *person,
+                          const char *scope, const char *reason, gint64 at_us,
+                          guint64 *n_ended, GError **error)
+{
+    return store->api->end_suppression(store->instance, person, scope, reason, at_us,
+                                       n_ended, error);
+}
+
+gboolean
+mrg_store_events_since(const MrgStore *store, gint64 since_us, MrgEventVisit visit,
+                       gpointer context, GError **error)
+{
+    return store->api->events_since(store->instance, since_us, visit, context, error);
+}
+
+gboolean
+mrg_store_holds(const MrgStore *store, const MrgHoldFilter *filter, MrgHoldVisit visit,
+                gpointer context, GError **error)
+{
+    return store->api->holds(store->instance, filter, visit, context, error);
+}
+
+gboolean
+mrg_store_end_hold(const MrgStore *store, const MrgMessageKey *message, GError **error)
+{
+    return store->api->end_hold(store->instance, message, error);
+}
+
+MrgCommit
+mrg_store_put_history(const MrgStore *store, const MrgAccount *account, GError **error)
+{
+    return store->api->put_history(store->instance, account, error);
+}
+
+MrgCommit
+mrg_store_settle_hold(const MrgStore *store, const MrgOutcome *outcome, GError **error)
+{
+    return store->api->settle_hold(store->instance, outcome, error);
 }
 
 gboolean

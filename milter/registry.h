@@ -50,13 +50,27 @@ MrgFetch mrg_store_fetch(const MrgStore *store, const MrgPersonKey *person,
                          MrgArena *arena, gint64 deadline_us, GError **error);
 /* message may be NULL: then nothing is a repeat. */
 gboolean mrg_store_load(const MrgStore *store, const MrgPersonKey *person,
-                        const MrgMessageKey *message, MrgState *state, MrgArena *arena,
+                        const MrgMessageKey *message, const MrgPersonKey *shared,
+                        gsize n_shared, MrgState *state, MrgArena *arena,
                         gint64 deadline_us, GError **error);
+/* Both; slots as of the two. */
+MrgFetch mrg_store_fetch_and_load(const MrgStore *store, const MrgPersonKey *person,
+                                  const char *const *names, gsize n_names, MrgField *fields,
+                                  const MrgMessageKey *message, const MrgPersonKey *shared,
+                                  gsize n_shared, MrgState *state, MrgArena *arena,
+                                  gint64 deadline_us, GError **error);
 /* Only ERROR sets error. */
 MrgCommit mrg_store_commit(const MrgStore *store, const MrgOutcome *outcome,
                            gint64 deadline_us, GError **error);
 gboolean mrg_store_campaign_number(const MrgStore *store, const char *campaign,
                                    guint32 *number, gint64 deadline_us, GError **error);
+
+gboolean mrg_store_move_hold(const MrgStore *store, const MrgMessageKey *message,
+                             const char *host, const char *queue_id, gint64 deadline_us,
+                             GError **error);
+gboolean mrg_store_link_numbers(const MrgStore *store, guint32 campaign,
+                                const char *const *targets, gsize n, guint32 *numbers,
+                                gint64 deadline_us, GError **error);
 
 gboolean mrg_store_create(const MrgStore *store, GError **error);
 /* n_imported may be NULL.  A profile that cannot be stored rolls everything back. */
@@ -65,9 +79,35 @@ gboolean mrg_store_import(const MrgStore *store, MrgProfileNext next, gpointer c
 gboolean mrg_store_events(const MrgStore *store, const MrgPersonKey *person, gsize limit,
                           MrgEventVisit visit, gpointer context, GError **error);
 
-/* UNAVAILABLE where the store cannot list. */
 gboolean mrg_store_list(const MrgStore *store, gsize limit, MrgPersonVisit visit,
                         gpointer context, GError **error);
+
+gboolean mrg_store_schema_version(const MrgStore *store, guint *is, guint *needed,
+                                  GError **error);
+gboolean mrg_store_retain(const MrgStore *store, const MrgRetention *retention,
+                          guint64 *n_rows, GError **error);
+gboolean mrg_store_rows_of(const MrgStore *store, const MrgPersonKey *person,
+                           MrgRowVisit visit, gpointer context, GError **error);
+gboolean mrg_store_erase(const MrgStore *store, const MrgPersonKey *person, gint64 at_us,
+                         GError **error);
+gboolean mrg_store_search(const MrgStore *store, const char *text, MrgRowVisit visit,
+                          gpointer context, GError **error);
+gboolean mrg_store_suppressions(const MrgStore *store, const MrgPersonKey *person,
+                                gint64 now_us, gsize limit, MrgSuppressionVisit visit,
+                                gpointer context, GError **error);
+gboolean mrg_store_end_suppression(const MrgStore *store, const MrgPersonKey *person,
+                                   const char *scope, const char *reason, gint64 at_us,
+                                   guint64 *n_ended, GError **error);
+gboolean mrg_store_events_since(const MrgStore *store, gint64 since_us, MrgEventVisit visit,
+                                gpointer context, GError **error);
+gboolean mrg_store_holds(const MrgStore *store, const MrgHoldFilter *filter,
+                         MrgHoldVisit visit, gpointer context, GError **error);
+gboolean mrg_store_end_hold(const MrgStore *store, const MrgMessageKey *message,
+                            GError **error);
+MrgCommit mrg_store_put_history(const MrgStore *store, const MrgAccount *account,
+                                GError **error);
+MrgCommit mrg_store_settle_hold(const MrgStore *store, const MrgOutcome *outcome,
+                                GError **error);
 
 gboolean mrg_sink_write(const MrgSink *sink, const MrgSinkEvent *events, gsize n,
                         GError **error);

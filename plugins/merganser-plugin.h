@@ -18,14 +18,15 @@
  * ABI CHANGES
  *   1.0  first
  *   1.1  store: list
+ *   2.0  accounts that people share, holds, engagement, the whole administration
  */
 #ifndef MRG_PLUGIN_H
 #define MRG_PLUGIN_H
 
 #include <glib.h>
 
-#define MRG_ABI_MAJOR 1
-#define MRG_ABI_MINOR 1
+#define MRG_ABI_MAJOR 2
+#define MRG_ABI_MINOR 0
 
 /* ---- host ------------------------------------------------------------- */
 
@@ -95,8 +96,9 @@ typedef struct MrgConsent {
     const char *source;
 } MrgConsent;
 
+/* One that has ended stays, with its end: a pause is counted from it (policy/decide.h). */
 typedef struct MrgSuppression {
-    const char *scope;  /* "all", or "class:NAME" */
+    const char *scope;  /* "all", "class:NAME" or "list:NAME" */
     const char *reason; /* unsubscribed, complained, bounced, erased, manual */
     gint64 at_us;
     gint64 until_us; /* 0: for good */
@@ -112,41 +114,81 @@ typedef enum {
 
 /* ---- ledger ----------------------------------------------------------- */
 
-/* What is known of one person when a decision is taken. */
-typedef struct MrgState {
+/* What caps count on: a person, or something that people share, such as a household; a
+ * keyed hash in either case. */
+typedef struct MrgAccount {
+    MrgPersonKey key;
     guint64 version;     /* 0: nothing is recorded yet */
     const char *history; /* as committed last; opaque to the store; "" for none */
     gsize history_length;
+} MrgAccount;
+
+#define MRG_SHARED_MAX 2 /* accounts beside the person's own: domain and household */
+
+/* What is known of one person when a decision is taken. */
+typedef struct MrgState {
+    MrgAccount own;
+    MrgAccount shared[MRG_SHARED_MAX]; /* as they were asked for */
+    gsize n_shared;
     const MrgConsent *consents; /* the current one of each purpose */
     gsize n_consents;
-    const MrgSuppression *suppressions; /* expired ones too */
+    const MrgSuppression *suppressions; /* ended ones too */
     gsize n_suppressions;
+    const char *engagement; /* lines "MICROSECONDS KIND", oldest first, at most
+                             * MRG_ENGAGEMENT_MAX; "" for none */
+    gsize engagement_length;
     gboolean is_repeat; /* a final outcome of this very copy is recorded: */
     MrgVerdict repeat_verdict;
     const char *repeat_reason;
+    gint64 repeat_until_us; /* of a hold */
 } MrgState;
 
-typedef struct MrgOutcome {
-    MrgPersonKey person;
-    MrgMessageKey message;
-    guint64 version;     /* of the state that the decision was taken on */
-    const char *history; /* the new one, or NULL to leave it as it is */
-    gsize history_length;
+/* What a person did with mail; machines are left out before it comes here. */
+typedef struct MrgEngagement {
+    const char *kind; /* open, click, complaint */
     gint64 at_us;
-    const char *campaign;
-    const char *class_name;
-    MrgVerdict verdict;
-    const char *reason; /* "GATE: DETAIL" */
-    gboolean is_final;  /* a retry of this copy gets this outcome again */
-} MrgOutcome;
+} MrgEngagement;
+
+#define MRG_ENGAGEMENT_MAX 128 /* the newest are kept */
 
 typedef struct MrgEvent {
     gint64 at_us;
     const char *campaign;
     const char *class_name;
+    const char *sender; /* domain of From; "" where it is not known */
+    const char *tags;   /* words with a space between; "" for none */
     MrgVerdict verdict;
-    const char *reason;
+    const char *reason; /* "GATE: DETAIL" */
 } MrgEvent;
+
+/* A copy in the hold queue of one host's MTA. */
+typedef struct MrgHold {
+    MrgMessageKey message;
+    MrgPersonKey person;
+    const char *host;     /* whose queue */
+    const char *queue_id; /* may be used again by the MTA once the copy is gone */
+    const char *campaign;
+    const char *class_name;
+    gint64 at_us;        /* since when */
+    gint64 until_us;     /* due; 0: until somebody releases it */
+    gboolean is_settled; /* the ledger says what becomes of it, the MTA is not told yet: */
+    MrgVerdict settlement; /* DELIVER: release; DROP: delete */
+} MrgHold;
+
+typedef struct MrgOutcome {
+    MrgPersonKey person;
+    MrgMessageKey message;
+    MrgEvent event;
+    guint64 version;     /* of the state that the decision was taken on */
+    const char *history; /* the new one, or NULL to leave it as it is */
+    gsize history_length;
+    MrgAccount shared[MRG_SHARED_MAX]; /* the same: version as loaded, new history */
+    gsize n_shared;                    /* 0 where none of them changes */
+    gboolean is_final;                 /* a retry of this copy gets this outcome again */
+    const char *host; /* HOLD: where it will be held, and until when; else NULL */
+    const char *queue_id;
+    gint64 until_us;
+} MrgOutcome;
 
 typedef enum { MRG_FETCH_ERROR, MRG_FETCH_MISS, MRG_FETCH_HIT } MrgFetch;
 
@@ -166,24 +208,50 @@ typedef struct MrgProfileField {
 
 typedef struct MrgProfile {
     MrgPersonKey person;
-    const char *address; /* normalised */
+    const char *address; /* normalised; NULL: the ledger alone, whether or not there is a
+                          * profile, and no fields */
     const MrgProfileField *fields;
     gsize n_fields;
     const MrgConsent *consents; /* added to the record; current is the latest by at_us */
     gsize n_consents;
     const MrgSuppression *suppressions; /* added; import never removes or shortens one */
     gsize n_suppressions;
+    const MrgEngagement *engagements; /* added; the newest are kept */
+    gsize n_engagements;
 } MrgProfile;
 
 /* The next profile, or NULL at the end (error unset) or to roll everything
  * back (error set).  Valid until the next call. */
 typedef const MrgProfile *(*MrgProfileNext)(gpointer context, GError **error);
 
-/* FALSE ends the listing. */
-typedef gboolean (*MrgEventVisit)(const MrgEvent *event, gpointer context);
+/* ---- administration ---------------------------------------------------- */
 
-/* One person who has a profile; FALSE ends the listing. */
+/* Visitors: FALSE ends the listing.  What they get is valid until they return. */
+typedef gboolean (*MrgEventVisit)(const MrgPersonKey *person, const MrgEvent *event,
+                                  gpointer context);
+/* One person who has a profile. */
 typedef gboolean (*MrgPersonVisit)(const char *address, gpointer context);
+typedef gboolean (*MrgHoldVisit)(const MrgHold *hold, gpointer context);
+typedef gboolean (*MrgSuppressionVisit)(const MrgPersonKey *person,
+                                        const MrgSuppression *suppression,
+                                        gpointer context);
+/* A row of the store's own tables: columns by name, NULL for none, keys in hex. */
+typedef gboolean (*MrgRowVisit)(const char *table, const char *const *names,
+                                const char *const *values, gsize n, gpointer context);
+
+typedef struct MrgHoldFilter {
+    const char *host;     /* NULL: all hosts */
+    const char *campaign; /* NULL: all campaigns */
+    /* Those that are due then, that are settled, and those of people whose consents or
+     * suppressions changed since the copy was held; G_MAXINT64: all. */
+    gint64 due_us;
+} MrgHoldFilter;
+
+/* Rows before these times go; 0 keeps them. */
+typedef struct MrgRetention {
+    gint64 events_us;
+    gint64 engagement_us;
+} MrgRetention;
 
 typedef struct MrgStoreApi {
     gsize size;
@@ -195,33 +263,90 @@ typedef struct MrgStoreApi {
                       gint64 deadline_us, GError **error);
 
     /* ---- ledger: the mail path */
-    /* message may be NULL: then is_repeat is FALSE. */
+    /* message may be NULL: then is_repeat is FALSE.  shared names n_shared accounts. */
     gboolean (*load)(gpointer store, const MrgPersonKey *person,
-                     const MrgMessageKey *message, MrgState *state, const MrgMemory *memory,
+                     const MrgMessageKey *message, const MrgPersonKey *shared,
+                     gsize n_shared, MrgState *state, const MrgMemory *memory,
                      gint64 deadline_us, GError **error);
-    /* Compare-and-swap on the version: history and event row, both or neither.  A message
-     * that already has a final outcome is a CONFLICT, whatever the version.  Every change
-     * of a consent or a suppression raises the version too.  Only ERROR sets error. */
+    /* Both in one round trip.  May be NULL: then they are asked one after the other. */
+    MrgFetch (*fetch_and_load)(gpointer store, const MrgPersonKey *person,
+                               const char *const *names, gsize n_names, MrgField *fields,
+                               const MrgMessageKey *message, const MrgPersonKey *shared,
+                               gsize n_shared, MrgState *state, const MrgMemory *memory,
+                               gint64 deadline_us, GError **error);
+    /* Compare-and-swap on the versions of all accounts: histories, event row and hold, all
+     * or nothing.  A message that already has a final outcome is a CONFLICT, whatever the
+     * version.  Every change of a consent, a suppression or an engagement raises the
+     * person's version too.  Only ERROR sets error. */
     MrgCommit (*commit)(gpointer store, const MrgOutcome *outcome, gint64 deadline_us,
                         GError **error);
+    /* A held copy came again, and its hold is now there; no hold is no error. */
+    gboolean (*move_hold)(gpointer store, const MrgMessageKey *message, const char *host,
+                          const char *queue_id, gint64 deadline_us, GError **error);
     /* The number of a campaign name, the same for ever, from 1. */
     gboolean (*campaign_number)(gpointer store, const char *campaign, guint32 *number,
                                 gint64 deadline_us, GError **error);
+    /* The numbers of link targets within a campaign, the same for ever, from 1. */
+    gboolean (*link_numbers)(gpointer store, guint32 campaign, const char *const *targets,
+                             gsize n, guint32 *numbers, gint64 deadline_us, GError **error);
 
-    /* ---- administration */
+    /* ---- administration: tables */
     /* Makes or upgrades the tables; safe to run again.  open() does not need them,
      * every other call does (MRG_STORE_ERROR_SCHEMA). */
     gboolean (*create)(gpointer store, GError **error);
+    /* The version that the tables have (0: there are none) and the one that is needed. */
+    gboolean (*schema_version)(gpointer store, guint *is, guint *needed, GError **error);
+    /* Removes what is older; *n_rows counts it.  Makes room ahead, where a store needs
+     * that, so it is to run daily. */
+    gboolean (*retain)(gpointer store, const MrgRetention *retention, guint64 *n_rows,
+                       GError **error);
+
+    /* ---- administration: people */
     /* All profiles or none; *n_imported counts them. */
     gboolean (*import)(gpointer store, MrgProfileNext next, gpointer context,
                        guint64 *n_imported, GError **error);
+    /* People with a profile in the order of their keys, which is none to people, at most
+     * limit; the addresses as they were imported. */
+    gboolean (*list)(gpointer store, gsize limit, MrgPersonVisit visit, gpointer context,
+                     GError **error);
+    /* Every row that is held on a person, in every table. */
+    gboolean (*rows_of)(gpointer store, const MrgPersonKey *person, MrgRowVisit visit,
+                        gpointer context, GError **error);
+    /* Removes all of it but the suppressions, and adds one (all, erased).  What the
+     * database keeps of deleted rows is overwritten where it can be. */
+    gboolean (*erase)(gpointer store, const MrgPersonKey *person, gint64 at_us,
+                      GError **error);
+    /* Every row with the text in any column, in every table. */
+    gboolean (*search)(gpointer store, const char *text, MrgRowVisit visit,
+                       gpointer context, GError **error);
+
+    /* ---- administration: suppressions, histories, events */
+    /* Those that hold at now_us, of a person (NULL: of all), at most limit. */
+    gboolean (*suppressions)(gpointer store, const MrgPersonKey *person, gint64 now_us,
+                             gsize limit, MrgSuppressionVisit visit, gpointer context,
+                             GError **error);
+    /* Ends those of scope and reason (NULL: any) that hold at at_us; counts them. */
+    gboolean (*end_suppression)(gpointer store, const MrgPersonKey *person,
+                                const char *scope, const char *reason, gint64 at_us,
+                                guint64 *n_ended, GError **error);
+    /* Writes a history alone, compare-and-swap. */
+    MrgCommit (*put_history)(gpointer store, const MrgAccount *account, GError **error);
     /* The newest events of a person first, at most limit. */
     gboolean (*events)(gpointer store, const MrgPersonKey *person, gsize limit,
                        MrgEventVisit visit, gpointer context, GError **error);
-    /* Since 1.1, may be NULL.  People with a profile in the order of their keys, which is
-     * none to people, at most limit; the addresses as they were imported. */
-    gboolean (*list)(gpointer store, gsize limit, MrgPersonVisit visit, gpointer context,
-                     GError **error);
+    /* All events from since_us on; those of one person oldest first. */
+    gboolean (*events_since)(gpointer store, gint64 since_us, MrgEventVisit visit,
+                             gpointer context, GError **error);
+
+    /* ---- administration: holds */
+    gboolean (*holds)(gpointer store, const MrgHoldFilter *filter, MrgHoldVisit visit,
+                      gpointer context, GError **error);
+    /* What becomes of a held copy: compare-and-swap as commit, with the outcome's message
+     * naming the hold; a hold that is gone or settled is a CONFLICT.  Verdict DELIVER and
+     * DROP settle it; HOLD leaves it, due at until_us. */
+    MrgCommit (*settle_hold)(gpointer store, const MrgOutcome *outcome, GError **error);
+    /* The MTA has done it: the hold goes.  No hold is no error. */
+    gboolean (*end_hold)(gpointer store, const MrgMessageKey *message, GError **error);
 } MrgStoreApi;
 
 /* ---- sink ------------------------------------------------------------- */

@@ -89,8 +89,8 @@ count_lines(const char *text, gsize length)
 gboolean
 mrg_state_read(MrgStateView *view, const MrgState *state, MrgArena *arena, GError **error)
 {
-    gsize length = state->history_length;
-    const char *text = length ? state->history : ""; /* nothing may be NULL */
+    gsize length = state->own.history_length;
+    const char *text = length ? state->own.history : ""; /* nothing may be NULL */
     gsize n = count_lines(text, length);
     if (n > MRG_HISTORY_MAX)
         return fail(error, n, "is one too many");

@@ -37,6 +37,8 @@ item_new(const MrgRecord *record)
         (MrgEvent){.at_us = record->at_us,
                    .campaign = g_string_chunk_insert(texts, record->campaign),
                    .class_name = g_string_chunk_insert(texts, record->class_name),
+                   .sender = "",
+                   .tags = "",
                    .verdict = record->verdict,
                    .reason = g_string_chunk_insert(texts, record->reason)};
     return item;

@@ -210,20 +210,21 @@ copy_person(const Person *person, MrgState *state, const MrgMemory *memory)
 {
     gsize length = 0;
     const char *history = person->history ? g_bytes_get_data(person->history, &length) : "";
-    state->version = person->version;
-    state->history = copy_text(memory, history, length);
-    state->history_length = length;
+    state->own.version = person->version;
+    state->own.history = copy_text(memory, history, length);
+    state->own.history_length = length;
     copy_consents(person, state, memory);
     copy_suppressions(person, state, memory);
 }
 
 static gboolean
 memory_load(gpointer store, const MrgPersonKey *key, const MrgMessageKey *message,
+            const MrgPersonKey *shared G_GNUC_UNUSED, gsize n_shared G_GNUC_UNUSED,
             MrgState *state, const MrgMemory *memory, gint64 deadline_us G_GNUC_UNUSED,
             GError **error G_GNUC_UNUSED)
 {
     Memory *self = store;
-    *state = (MrgState){.history = ""};
+    *state = (MrgState){.own.history = ""};
     pthread_mutex_lock(&self->lock);
     const Person *person = g_hash_table_lookup(self->people, key);
     const Event *recorded = message ? g_hash_table_lookup(self->messages, message) : NULL;
@@ -244,8 +245,9 @@ static void
 record(Memory *self, Person *person, const MrgOutcome *outcome)
 {
     Event *event = g_new(Event, 1);
-    *event = (Event){outcome->at_us, outcome->verdict, g_strdup(outcome->campaign),
-                     g_strdup(outcome->class_name), g_strdup(outcome->reason)};
+    *event = (Event){outcome->event.at_us, outcome->event.verdict,
+                     g_strdup(outcome->event.campaign), g_strdup(outcome->event.class_name),
+                     g_strdup(outcome->event.reason)};
     g_ptr_array_add(person->events, event);
     if (outcome->is_final)
         g_hash_table_insert(self->messages,
@@ -456,9 +458,14 @@ memory_events(gpointer store, const MrgPersonKey *key, gsize limit, MrgEventVisi
     for (guint i = person ? person->events->len : 0; i > 0 && limit > 0 && is_wanted;
          limit--) {
         const Event *event = g_ptr_array_index(person->events, --i);
-        MrgEvent view = {event->at_us, event->campaign, event->class_name, event->verdict,
-                         event->reason};
-        is_wanted = visit(&view, context);
+        MrgEvent view = {.at_us = event->at_us,
+                         .campaign = event->campaign,
+                         .class_name = event->class_name,
+                         .sender = "",
+                         .tags = "",
+                         .verdict = event->verdict,
+                         .reason = event->reason};
+        is_wanted = visit(key, &view, context);
     }
     pthread_mutex_unlock(&self->lock);
     return TRUE;

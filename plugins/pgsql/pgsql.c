@@ -201,12 +201,14 @@ read_state(const PGresult *result, MrgState *state, const MrgMemory *memory)
     gsize n = (gsize) PQntuples(result);
     MrgConsent *consents = memory->alloc(memory->context, n * sizeof *consents);
     MrgSuppression *suppressions = memory->alloc(memory->context, n * sizeof *suppressions);
-    *state = (MrgState){.history = "", .consents = consents, .suppressions = suppressions};
+    *state =
+        (MrgState){.own.history = "", .consents = consents, .suppressions = suppressions};
     for (int row = 0; row < PQntuples(result); row++) {
         switch (get_number(result, row, 0)) {
         case ROW_PERSON:
-            state->history = copy_value(result, row, 1, memory, &state->history_length);
-            state->version = (guint64) get_number(result, row, 3);
+            state->own.history =
+                copy_value(result, row, 1, memory, &state->own.history_length);
+            state->own.version = (guint64) get_number(result, row, 3);
             break;
         case ROW_CONSENT:
             read_consent(result, row, &consents[state->n_consents++], memory);
@@ -225,6 +227,7 @@ read_state(const PGresult *result, MrgState *state, const MrgMemory *memory)
 
 static gboolean
 store_load(gpointer store, const MrgPersonKey *person, const MrgMessageKey *message,
+           const MrgPersonKey *shared G_GNUC_UNUSED, gsize n_shared G_GNUC_UNUSED,
            MrgState *state, const MrgMemory *memory, gint64 deadline_us, GError **error)
 {
     MrgPgsqlArguments arguments = {0};
@@ -267,11 +270,11 @@ store_commit(gpointer store, const MrgOutcome *outcome, gint64 deadline_us, GErr
     add_key(&arguments, outcome->message.bytes);
     add_number(&arguments, version, (gint64) outcome->version);
     add_text(&arguments, history);
-    add_number(&arguments, at, outcome->at_us);
-    add_text(&arguments, outcome->campaign);
-    add_text(&arguments, outcome->class_name);
-    add_number(&arguments, verdict, outcome->verdict);
-    add_text(&arguments, outcome->reason);
+    add_number(&arguments, at, outcome->event.at_us);
+    add_text(&arguments, outcome->event.campaign);
+    add_text(&arguments, outcome->event.class_name);
+    add_number(&arguments, verdict, outcome->event.verdict);
+    add_text(&arguments, outcome->event.reason);
     add_text(&arguments, outcome->is_final ? "t" : "f");
 
     MrgPgsqlConnection *connection = mrg_pgsql_borrow(self, deadline_us, error);
@@ -483,7 +486,7 @@ store_events(gpointer store, const MrgPersonKey *person, gsize limit, MrgEventVi
             .verdict = (MrgVerdict) get_number(result, row, 3),
             .reason = PQgetvalue(result, row, 4),
         };
-        is_wanted = visit(&event, context);
+        is_wanted = visit(person, &event, context);
     }
     return result != NULL;
 }

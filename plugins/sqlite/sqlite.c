@@ -170,8 +170,8 @@ read_person(const MrgSqliteConnection *connection, const MrgPersonKey *person,
     gboolean is_done;
     if (!next_row(statement, "person", &is_done, error))
         return is_done;
-    state->version = (guint64) sqlite3_column_int64(statement, 0);
-    state->history = copy_column(statement, 1, memory, &state->history_length);
+    state->own.version = (guint64) sqlite3_column_int64(statement, 0);
+    state->own.history = copy_column(statement, 1, memory, &state->own.history_length);
     return TRUE;
 }
 
@@ -245,13 +245,14 @@ read_recorded(const MrgSqliteConnection *connection, const MrgMessageKey *messag
 
 static gboolean
 store_load(gpointer store, const MrgPersonKey *person, const MrgMessageKey *message,
+           const MrgPersonKey *shared G_GNUC_UNUSED, gsize n_shared G_GNUC_UNUSED,
            MrgState *state, const MrgMemory *memory, gint64 deadline_us, GError **error)
 {
     MrgSqlite *self = store;
     MrgSqliteConnection *connection = mrg_sqlite_borrow(self, FALSE, deadline_us, error);
     if (!connection)
         return FALSE;
-    MrgState loaded = {.history = ""};
+    MrgState loaded = {.own.history = ""};
     gboolean is_done = begin(connection, error) &&
                        read_person(connection, person, &loaded, memory, error) &&
                        read_consents(connection, person, &loaded, memory, error) &&
@@ -300,12 +301,12 @@ static MrgCommit
 add_event(const MrgSqliteConnection *connection, const MrgOutcome *outcome, GError **error)
 {
     sqlite3_stmt *statement = fresh(connection, MRG_SQL_ADD_EVENT);
-    sqlite3_bind_int64(statement, 1, outcome->at_us);
+    sqlite3_bind_int64(statement, 1, outcome->event.at_us);
     bind_key(statement, 2, outcome->person.bytes);
-    bind_string(statement, 3, outcome->campaign);
-    bind_string(statement, 4, outcome->class_name);
-    sqlite3_bind_int(statement, 5, (int) outcome->verdict);
-    bind_string(statement, 6, outcome->reason);
+    bind_string(statement, 3, outcome->event.campaign);
+    bind_string(statement, 4, outcome->event.class_name);
+    sqlite3_bind_int(statement, 5, (int) outcome->event.verdict);
+    bind_string(statement, 6, outcome->event.reason);
     if (outcome->is_final)
         bind_key(statement, 7, outcome->message.bytes);
     return run(statement, "event", error) ? MRG_COMMIT_DONE : MRG_COMMIT_ERROR;
@@ -522,7 +523,8 @@ store_import(gpointer store, MrgProfileNext next, gpointer context, guint64 *n_i
 /* ---- events ------------------------------------------------------------ */
 
 static gboolean
-visit_row(sqlite3_stmt *statement, MrgEventVisit visit, gpointer context)
+visit_row(const MrgPersonKey *person, sqlite3_stmt *statement, MrgEventVisit visit,
+          gpointer context)
 {
     MrgEvent event = {
         .at_us = sqlite3_column_int64(statement, 0),
@@ -531,7 +533,7 @@ visit_row(sqlite3_stmt *statement, MrgEventVisit visit, gpointer context)
         .verdict = (MrgVerdict) sqlite3_column_int(statement, 3),
         .reason = (const char *) sqlite3_column_text(statement, 4),
     };
-    return visit(&event, context);
+    return visit(person, &event, context);
 }
 
 static gboolean
@@ -548,7 +550,7 @@ store_events(gpointer store, const MrgPersonKey *person, gsize limit, MrgEventVi
     sqlite3_bind_int64(statement, 2, (sqlite3_int64) MIN(limit, (gsize) G_MAXINT));
     gboolean is_done = FALSE, is_wanted = TRUE;
     while (is_wanted && next_row(statement, "events", &is_done, error))
-        is_wanted = visit_row(statement, visit, context);
+        is_wanted = visit_row(person, statement, visit, context);
     mrg_sqlite_return(self, connection);
     return is_done || !is_wanted;
 }

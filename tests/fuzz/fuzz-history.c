@@ -30,7 +30,8 @@ check_append(const MrgStateView *view, MrgArena *arena)
     MrgState state = {0};
     MrgStateView again;
     MrgSend send = {NOW, "promo", "spring"};
-    state.history = mrg_history_append(view, &send, FOREVER, arena, &state.history_length);
+    state.own.history =
+        mrg_history_append(view, &send, FOREVER, arena, &state.own.history_length);
     g_assert_true(mrg_state_read(&again, &state, arena, NULL));
     g_assert_cmpuint(again.n_sends, ==, MIN(view->n_sends + 1, MRG_HISTORY_MAX));
     gsize forgotten = view->n_sends + 1 - again.n_sends;
@@ -60,7 +61,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_autoptr(MrgArena) arena = mrg_arena_new();
     /* Exactly as long as it says: a byte read behind it is seen. */
     g_autofree char *text = g_memdup2(data, size);
-    MrgState state = {.history = text, .history_length = size};
+    MrgState state = {.own.history = text, .own.history_length = size};
     MrgStateView view;
     if (mrg_state_read(&view, &state, arena, NULL)) {
         check_append(&view, arena);

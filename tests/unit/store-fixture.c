@@ -132,7 +132,7 @@ load_by(MrgStore *store, MrgArena *arena, guint who, guint what)
     MrgMessageKey copy = message(what);
     MrgState state;
     memset(&state, 0xff, sizeof state);
-    mrg_store_load(store, &key, &copy, &state, arena, soon(), &error);
+    mrg_store_load(store, &key, &copy, NULL, 0, &state, arena, soon(), &error);
     g_assert_no_error(error);
     return state;
 }
@@ -152,11 +152,13 @@ outcome(guint who, guint what, guint64 version, const char *history)
         .version = version,
         .history = history,
         .history_length = history ? strlen(history) : 0,
-        .at_us = 1700000000 * SECOND + what,
-        .campaign = "spring",
-        .class_name = "promo",
-        .verdict = MRG_VERDICT_DELIVER,
-        .reason = "ok: test",
+        .event = {.at_us = 1700000000 * SECOND + what,
+                  .campaign = "spring",
+                  .class_name = "promo",
+                  .sender = "",
+                  .tags = "",
+                  .verdict = MRG_VERDICT_DELIVER,
+                  .reason = "ok: test"},
         .is_final = TRUE,
     };
 }
@@ -218,8 +220,8 @@ assert_all_fail(const Fixture *fixture, gint code)
                     ==, MRG_FETCH_ERROR);
     g_assert_error(error, MRG_STORE_ERROR, code);
     g_clear_error(&error);
-    g_assert_false(
-        mrg_store_load(fixture->store, &key, NULL, &state, fixture->arena, soon(), &error));
+    g_assert_false(mrg_store_load(fixture->store, &key, NULL, NULL, 0, &state,
+                                  fixture->arena, soon(), &error));
     g_assert_error(error, MRG_STORE_ERROR, code);
     g_clear_error(&error);
     g_assert_cmpint(mrg_store_commit(fixture->store, &what, soon(), &error), ==,

@@ -41,7 +41,7 @@ a_locked_row_ends_at_the_deadline(Fixture *fixture, gconstpointer plugin G_GNUC_
 {
     MrgOutcome what = outcome(1, 1, 0, "kept");
     g_assert_cmpint(commit(fixture, &what), ==, MRG_COMMIT_DONE);
-    what = outcome(1, 2, load(fixture, 1, 2).version, "next");
+    what = outcome(1, 2, load(fixture, 1, 2).own.version, "next");
     PGconn *pg = connect_pgsql();
     run_pgsql(pg, "BEGIN");
     run_pgsql(pg, "SELECT 1 FROM merganser.person FOR UPDATE");
@@ -58,7 +58,7 @@ a_locked_row_ends_at_the_deadline(Fixture *fixture, gconstpointer plugin G_GNUC_
 
     run_pgsql(pg, "ROLLBACK");
     PQfinish(pg);
-    g_assert_cmpstr(load(fixture, 1, 2).history, ==, "kept");
+    g_assert_cmpstr(load(fixture, 1, 2).own.history, ==, "kept");
     g_assert_cmpint(commit(fixture, &what), ==, MRG_COMMIT_DONE);
 }
 
@@ -82,7 +82,7 @@ idle_connections_may_die(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
 static gpointer
 commit_in_thread(gpointer data)
 {
-    MrgOutcome what = outcome(1, 2, load(data, 1, 2).version, "next");
+    MrgOutcome what = outcome(1, 2, load(data, 1, 2).own.version, "next");
     g_autoptr(GError) error = NULL;
     MrgCommit result = mrg_store_commit(((Fixture *) data)->store, &what, soon(), &error);
     g_assert_no_error(error);
@@ -117,7 +117,7 @@ a_connection_lost_in_commit_is_uncertain(Fixture *fixture,
     PQfinish(holder);
     PQfinish(killer);
     g_assert_false(load(fixture, 1, 2).is_repeat);
-    what = outcome(1, 2, load(fixture, 1, 2).version, "next");
+    what = outcome(1, 2, load(fixture, 1, 2).own.version, "next");
     g_assert_cmpint(commit(fixture, &what), ==, MRG_COMMIT_DONE);
 }
 

@@ -158,9 +158,9 @@ changes_by_hand_count(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
         "UPDATE consent SET state = 2", "DELETE FROM consent",
         "UPDATE suppression SET until = 5", "DELETE FROM suppression"};
     for (gsize i = 0; i < G_N_ELEMENTS(changes); i++) {
-        guint64 version = load(fixture, 1, 1).version;
+        guint64 version = load(fixture, 1, 1).own.version;
         run_sql(fixture->file, changes[i]);
-        g_assert_cmpuint(load(fixture, 1, 1).version, ==, version + 1);
+        g_assert_cmpuint(load(fixture, 1, 1).own.version, ==, version + 1);
     }
 }
 

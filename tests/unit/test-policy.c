@@ -17,8 +17,8 @@ read_history(const char *text, gsize length, MrgStateView *view, MrgArena *arena
              GError **error)
 {
     MrgState *state = mrg_arena_array(arena, MrgState, 1);
-    state->history = text;
-    state->history_length = length;
+    state->own.history = text;
+    state->own.history_length = length;
     return mrg_state_read(view, state, arena, error);
 }
 
@@ -229,8 +229,8 @@ decide_row(const Row *row, MrgArena *arena, MrgDecision *decision)
     g_autoptr(GError) error = NULL;
     const char *history = write_history(row->history, arena);
     MrgState state = {
-        .history = history,
-        .history_length = strlen(history),
+        .own.history = history,
+        .own.history_length = strlen(history),
         .consents = &row->consent,
         .n_consents = row->consent.purpose ? 1 : 0,
         .suppressions = &row->suppression,
@@ -262,7 +262,7 @@ static void
 tracking_needs_a_record(void)
 {
     MrgConsent consents[] = {{"track_open", GRANTED, 1, ""}, {"receive", GRANTED, 1, ""}};
-    MrgState state = {.history = "", .consents = consents, .n_consents = 2};
+    MrgState state = {.own.history = "", .consents = consents, .n_consents = 2};
     MrgStateView view = {&state, NULL, 0};
     MrgPolicy policy = {NULL, 0, GRANTED};
     MrgDecision decision;

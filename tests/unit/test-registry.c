@@ -230,8 +230,8 @@ events_become_lines(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
     MrgSetting settings[] = {{"file", file}};
     MrgSinkEvent event = {
         .person = {{1}},
-        .event = {G_GINT64_CONSTANT(1700000000000007), "spring", "promo", MRG_VERDICT_HOLD,
-                  "cap: \"daily\"\n(1 of 1)"},
+        .event = {G_GINT64_CONSTANT(1700000000000007), "spring", "promo", "", "",
+                  MRG_VERDICT_HOLD, "cap: \"daily\"\n(1 of 1)"},
         .queue_id = "4ABCDEF",
     };
     MrgSinkEvent events[] = {event, event, event};
@@ -270,25 +270,6 @@ kinds_are_not_mixed(Fixture *fixture G_GNUC_UNUSED, gconstpointer data G_GNUC_UN
     mrg_sink_close(NULL);
 }
 
-static gboolean
-never(const char *address G_GNUC_UNUSED, gpointer context G_GNUC_UNUSED)
-{
-    g_assert_not_reached();
-}
-
-/* Of ABI 1.0: behind its table is nothing that may be read. */
-static void
-an_older_store_cannot_list(void)
-{
-    const gsize size = G_STRUCT_OFFSET(MrgStoreApi, list);
-    g_autofree MrgStoreApi *older = g_malloc(size);
-    MrgStore store = {older, NULL, NULL};
-    memcpy(older, &size, sizeof size);
-    g_autoptr(GError) error = NULL;
-    g_assert_false(mrg_store_list(&store, 1, never, NULL, &error));
-    g_assert_error(error, MRG_STORE_ERROR, MRG_STORE_ERROR_UNAVAILABLE);
-}
-
 static void
 add(const char *path, void (*test)(Fixture *fixture, gconstpointer data))
 {
@@ -307,7 +288,6 @@ main(int argc, char **argv)
     add("/registry/settings", settings_are_checked);
     add("/registry/kinds", kinds_are_not_mixed);
     add("/sink/jsonl", events_become_lines);
-    g_test_add_func("/registry/older", an_older_store_cannot_list);
     g_test_add_func("/nearest", nearest_suggests_what_is_near);
     return g_test_run();
 }

@@ -125,8 +125,8 @@ static void
 an_unknown_person_has_an_empty_state(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
 {
     MrgState state = load(fixture, 1, 1);
-    g_assert_cmpuint(state.version, ==, 0);
-    g_assert_cmpstr(state.history, ==, "");
+    g_assert_cmpuint(state.own.version, ==, 0);
+    g_assert_cmpstr(state.own.history, ==, "");
     g_assert_cmpuint(state.n_consents + state.n_suppressions, ==, 0);
     g_assert_false(state.is_repeat);
 }
@@ -137,44 +137,44 @@ commit_is_compare_and_swap(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
     MrgOutcome first = outcome(1, 1, 0, "1 promo spring\n");
     g_assert_cmpint(commit(fixture, &first), ==, MRG_COMMIT_DONE);
     MrgState state = load(fixture, 1, 2);
-    g_assert_cmpstr(state.history, ==, "1 promo spring\n");
-    g_assert_cmpuint(state.version, >, 0);
+    g_assert_cmpstr(state.own.history, ==, "1 promo spring\n");
+    g_assert_cmpuint(state.own.version, >, 0);
 
     MrgOutcome stale = outcome(1, 2, 0, "lost");
     g_assert_cmpint(commit(fixture, &stale), ==, MRG_COMMIT_CONFLICT);
-    stale.version = state.version + 1;
+    stale.version = state.own.version + 1;
     g_assert_cmpint(commit(fixture, &stale), ==, MRG_COMMIT_CONFLICT);
     g_assert_false(load(fixture, 1, 2).is_repeat);
-    g_assert_cmpstr(load(fixture, 1, 2).history, ==, "1 promo spring\n");
+    g_assert_cmpstr(load(fixture, 1, 2).own.history, ==, "1 promo spring\n");
 
-    MrgOutcome next = outcome(1, 2, state.version, NULL);
+    MrgOutcome next = outcome(1, 2, state.own.version, NULL);
     g_assert_cmpint(commit(fixture, &next), ==, MRG_COMMIT_DONE);
     MrgState after = load(fixture, 1, 2);
-    g_assert_cmpstr(after.history, ==, "1 promo spring\n");
-    g_assert_cmpuint(after.version, !=, state.version);
+    g_assert_cmpstr(after.own.history, ==, "1 promo spring\n");
+    g_assert_cmpuint(after.own.version, !=, state.own.version);
 }
 
 static void
 a_retry_meets_the_recorded_outcome(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
 {
     MrgOutcome first = outcome(1, 1, 0, "1 promo spring\n");
-    first.verdict = MRG_VERDICT_HOLD;
-    first.reason = "cap: daily (1 of 1 in 24h)";
+    first.event.verdict = MRG_VERDICT_HOLD;
+    first.event.reason = "cap: daily (1 of 1 in 24h)";
     g_assert_cmpint(commit(fixture, &first), ==, MRG_COMMIT_DONE);
     MrgState state = load(fixture, 1, 1);
     g_assert_true(state.is_repeat);
     g_assert_cmpint(state.repeat_verdict, ==, MRG_VERDICT_HOLD);
-    g_assert_cmpstr(state.repeat_reason, ==, first.reason);
+    g_assert_cmpstr(state.repeat_reason, ==, first.event.reason);
 
-    MrgOutcome again = outcome(1, 1, state.version, "counted twice");
+    MrgOutcome again = outcome(1, 1, state.own.version, "counted twice");
     g_assert_cmpint(commit(fixture, &again), ==, MRG_COMMIT_CONFLICT);
-    g_assert_cmpuint(load(fixture, 1, 1).version, ==, state.version);
-    g_assert_cmpstr(load(fixture, 1, 1).history, ==, "1 promo spring\n");
+    g_assert_cmpuint(load(fixture, 1, 1).own.version, ==, state.own.version);
+    g_assert_cmpstr(load(fixture, 1, 1).own.history, ==, "1 promo spring\n");
 
     g_autoptr(GError) error = NULL;
     MrgPersonKey key = person(1);
-    g_assert_true(
-        mrg_store_load(fixture->store, &key, NULL, &state, fixture->arena, soon(), &error));
+    g_assert_true(mrg_store_load(fixture->store, &key, NULL, NULL, 0, &state,
+                                 fixture->arena, soon(), &error));
     g_assert_false(state.is_repeat);
 }
 
@@ -184,19 +184,19 @@ an_outcome_that_is_not_final_does_not_bind(Fixture *fixture,
 {
     MrgOutcome deferred = outcome(1, 1, 0, NULL);
     deferred.is_final = FALSE;
-    deferred.verdict = MRG_VERDICT_DEFER;
+    deferred.event.verdict = MRG_VERDICT_DEFER;
     g_assert_cmpint(commit(fixture, &deferred), ==, MRG_COMMIT_DONE);
     MrgState state = load(fixture, 1, 1);
     g_assert_false(state.is_repeat);
-    deferred.version = state.version;
+    deferred.version = state.own.version;
     g_assert_cmpint(commit(fixture, &deferred), ==, MRG_COMMIT_DONE);
-    MrgOutcome final = outcome(1, 1, load(fixture, 1, 1).version, "x");
+    MrgOutcome final = outcome(1, 1, load(fixture, 1, 1).own.version, "x");
     g_assert_cmpint(commit(fixture, &final), ==, MRG_COMMIT_DONE);
     g_assert_true(load(fixture, 1, 1).is_repeat);
 }
 
 static gboolean
-collect(const MrgEvent *event, gpointer context)
+collect(const MrgPersonKey *who G_GNUC_UNUSED, const MrgEvent *event, gpointer context)
 {
     g_string_append_printf(context, "%" G_GINT64_FORMAT " %s %s %d %s\n",
                            event->at_us % SECOND, event->campaign, event->class_name,
@@ -205,9 +205,9 @@ collect(const MrgEvent *event, gpointer context)
 }
 
 static gboolean
-collect_one(const MrgEvent *event, gpointer context)
+collect_one(const MrgPersonKey *who, const MrgEvent *event, gpointer context)
 {
-    collect(event, context);
+    collect(who, event, context);
     return FALSE;
 }
 
@@ -215,7 +215,7 @@ static void
 events_come_newest_first(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
 {
     for (guint i = 1; i <= 3; i++) {
-        MrgOutcome what = outcome(1, i, load(fixture, 1, i).version, NULL);
+        MrgOutcome what = outcome(1, i, load(fixture, 1, i).own.version, NULL);
         what.is_final = i != 2;
         g_assert_cmpint(commit(fixture, &what), ==, MRG_COMMIT_DONE);
     }
@@ -241,7 +241,7 @@ a_change_of_consent_makes_commits_conflict(Fixture *fixture,
 {
     import_consent(fixture, MRG_CONSENT_GRANTED, 10);
     MrgState before = load(fixture, 1, 1);
-    g_assert_cmpuint(before.version, >, 0);
+    g_assert_cmpuint(before.own.version, >, 0);
     g_assert_cmpuint(before.n_consents, ==, 1);
     g_assert_cmpstr(before.consents[0].purpose, ==, "track_open");
     g_assert_cmpstr(before.consents[0].source, ==, "form \xc3\xa9");
@@ -249,10 +249,10 @@ a_change_of_consent_makes_commits_conflict(Fixture *fixture,
     g_assert_cmpint(before.consents[0].at_us, ==, 10);
 
     import_consent(fixture, MRG_CONSENT_GRANTED, 20);
-    g_assert_cmpuint(load(fixture, 1, 1).version, ==, before.version);
+    g_assert_cmpuint(load(fixture, 1, 1).own.version, ==, before.own.version);
     import_consent(fixture, MRG_CONSENT_DENIED, 30);
     g_assert_cmpint(load(fixture, 1, 1).consents[0].state, ==, MRG_CONSENT_DENIED);
-    MrgOutcome what = outcome(1, 1, before.version, "x");
+    MrgOutcome what = outcome(1, 1, before.own.version, "x");
     g_assert_cmpint(commit(fixture, &what), ==, MRG_COMMIT_CONFLICT);
 }
 
@@ -271,17 +271,17 @@ import_never_removes_a_suppression(Fixture *fixture, gconstpointer plugin G_GNUC
 {
     MrgOutcome first = outcome(1, 1, 0, "kept");
     g_assert_cmpint(commit(fixture, &first), ==, MRG_COMMIT_DONE);
-    guint64 version = load(fixture, 1, 1).version;
+    guint64 version = load(fixture, 1, 1).own.version;
     import_suppression(fixture, "all", "unsubscribed", 0);
-    g_assert_cmpuint(load(fixture, 1, 1).version, !=, version);
+    g_assert_cmpuint(load(fixture, 1, 1).own.version, !=, version);
     import_suppression(fixture, "all", "unsubscribed", 50);
     import_suppression(fixture, "class:promo", "bounced", 70);
-    version = load(fixture, 1, 1).version;
+    version = load(fixture, 1, 1).own.version;
     import_suppression(fixture, "class:promo", "bounced", 60);
     import_suppression(fixture, NULL, NULL, 0);
     MrgState state = load(fixture, 1, 1);
-    g_assert_cmpuint(state.version, ==, version);
-    g_assert_cmpstr(state.history, ==, "kept");
+    g_assert_cmpuint(state.own.version, ==, version);
+    g_assert_cmpstr(state.own.history, ==, "kept");
     g_assert_cmpuint(state.n_suppressions, ==, 2);
     for (gsize i = 0; i < 2; i++) {
         gboolean is_all = strcmp(state.suppressions[i].scope, "all") == 0;
@@ -313,10 +313,10 @@ send_under_cap(Worker *worker, guint who, guint what)
     gboolean may;
     do {
         MrgState state = load_by(worker->store, arena, who, what);
-        may = state.history_length < CAP;
-        char *history = mrg_arena_printf(arena, "%s%s", state.history, may ? "x" : "");
-        MrgOutcome this = outcome(who, what, state.version, may ? history : NULL);
-        this.verdict = may ? MRG_VERDICT_DELIVER : MRG_VERDICT_DROP;
+        may = state.own.history_length < CAP;
+        char *history = mrg_arena_printf(arena, "%s%s", state.own.history, may ? "x" : "");
+        MrgOutcome this = outcome(who, what, state.own.version, may ? history : NULL);
+        this.event.verdict = may ? MRG_VERDICT_DELIVER : MRG_VERDICT_DROP;
         g_autoptr(GError) error = NULL;
         result = mrg_store_commit(worker->store, &this, soon(), &error);
         g_assert_no_error(error);
@@ -374,7 +374,7 @@ a_cap_is_exact_under_threads(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSE
         g_autoptr(GString) seen = g_string_new(NULL);
         g_autoptr(GError) error = NULL;
         MrgPersonKey key = person(who);
-        g_assert_cmpstr(load(fixture, who, 0).history, ==, "xxx");
+        g_assert_cmpstr(load(fixture, who, 0).own.history, ==, "xxx");
         g_assert_true(mrg_store_events(fixture->store, &key, 999, collect, seen, &error));
         g_auto(GStrv) lines = g_strsplit(seen->str, "\n", -1);
         g_assert_cmpuint(g_strv_length(lines) - 1, ==, N_THREADS * COPIES_EACH / 2);
