@@ -46,6 +46,12 @@ scache     unix       - - n -     1 scache
 postlog    unix-dgram n - n -     1 postlogd
 """
 
+# Where campaigns come in before Merganser has joined: as in most Postfixes.
+PLAIN_SERVICES = """\
+127.0.0.1:{submission} inet n - n - - smtpd -o syslog_name=postfix/submission
+pickup     unix       n - n 60  1 pickup
+"""
+
 PORT_NAMES = ("submission", "outside", "hop", "direct", "sink")
 
 
@@ -119,9 +125,10 @@ def replace_all(text, replacements, where):
 class PrivatePostfix:
     """One instance below directory; use it as a context manager, or start() and stop()."""
 
-    def __init__(self, directory, milter_socket, ports=None, settings=None):
+    def __init__(self, directory, milter_socket, ports=None, settings=None, is_joined=True):
         """milter_socket: absolute path of the unix socket that the milter will listen on.
-        settings: further main.cf parameters."""
+        settings: further main.cf parameters.  is_joined: False for a Postfix that does not
+        know Merganser yet."""
         self.directory = pathlib.Path(directory)
         self.config = self.directory / "config"
         self.queue = self.directory / "queue"
@@ -130,6 +137,7 @@ class PrivatePostfix:
         self.milter_socket = str(milter_socket)
         self.ports = ports or free_ports(PORT_NAMES)
         self.settings = settings or {}
+        self.is_joined = is_joined
 
     # -- configuration ------------------------------------------------------------------
 
@@ -176,7 +184,7 @@ class PrivatePostfix:
     def _parameters(self):
         parameters = self._base_parameters()
         milter = {"unix:merganser/milter": f"unix:{self.milter_socket}"}
-        for name in ("main.cf.split", "main.cf.direct"):
+        for name in ("main.cf.split", "main.cf.direct") if self.is_joined else ():
             text = replace_all((FRAGMENTS / name).read_text(), milter, name)
             for line in logical_lines(text):
                 key, value = (part.strip() for part in line.split("=", 1))
@@ -196,6 +204,8 @@ class PrivatePostfix:
         direct = {"127.0.0.1:2525": f"127.0.0.1:{self.ports['direct']}"}
         services = [f"127.0.0.1:{self.ports['outside']} inet n - n - - smtpd"]
         services += BASE_SERVICES.splitlines()
+        if not self.is_joined:
+            return services + PLAIN_SERVICES.format(**self.ports).splitlines()
         for name, replacements in (("master.cf.split", split), ("master.cf.direct", direct)):
             text = "\n".join(logical_lines((FRAGMENTS / name).read_text()))
             for line in logical_lines(replace_all(text, replacements, name)):
@@ -219,6 +229,8 @@ class PrivatePostfix:
         main = "".join(f"{k} = {v}\n" for k, v in self._parameters().items())
         (self.config / "main.cf").write_text(main)
         (self.config / "master.cf").write_text("\n".join(self._services()) + "\n")
+        if not self.is_joined:
+            return
         checks = (FRAGMENTS / "header_checks").read_text()
         hop = {"[127.0.0.1]:10026": f"[127.0.0.1]:{self.ports['hop']}"}
         (self.config / "header_checks").write_text(
@@ -244,11 +256,17 @@ class PrivatePostfix:
             raise SandboxError("postfix is not installed")
         self.configure()
         self._postfix("start")
-        for name in PORT_NAMES:
+        for name in PORT_NAMES if self.is_joined else ("submission", "outside"):
             # The hop answers 4xx as long as the milter is away; the port is open then.
             if name != "sink":
-                wait_for(lambda: self._port_is_open(self.ports[name]), 20, f"port {name}")
+                self.wait_for_port(name)
         return self
+
+    def wait_for_port(self, name, is_open=True):
+        wait_for(lambda: self._port_is_open(self.ports[name]) == is_open, 20, f"port {name}")
+
+    def reload(self):
+        self._postfix("reload")
 
     @staticmethod
     def _port_is_open(port):

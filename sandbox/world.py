@@ -12,11 +12,13 @@ from sandbox.sink import Sink
 class World:
     """Use it as a context manager.  Merganser is started, unless told otherwise."""
 
-    def __init__(self, build=None, profiles=None, settings=None, postfix_settings=None):
+    def __init__(self, build=None, profiles=None, settings=None, postfix_settings=None,
+                 is_joined=True):
         self.directory = new_directory()
         self.merganser = Merganser(self.directory / "merganser", build, settings)
         self.postfix = PrivatePostfix(
-            self.directory / "postfix", self.merganser.socket, settings=postfix_settings
+            self.directory / "postfix", self.merganser.socket, settings=postfix_settings,
+            is_joined=is_joined,
         )
         self.ports = self.postfix.ports
         self.sink = Sink(self.directory, self.ports["sink"])

@@ -43,11 +43,11 @@ class MtaWorld(World):
                 f"--- postfix\n{self.postfix.log_text()[-6000:]}")
 
 
-def mta_world(settings=None):
+def mta_world(settings=None, **options):
     tap.need_root()
     if not shutil.which("postfix"):
         raise tap.Skip("postfix is not installed")
     try:
-        return MtaWorld(settings=settings)
+        return MtaWorld(settings=settings, **options)
     except SandboxError as reason:
         raise tap.Skip(reason) from reason
