@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Postfix that knows nothing of Merganser joins by the tool's verb, and leaves by it."""
+
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from tests import tap  # noqa: E402
+from tests.people import ANN, BOB, NO_CAP, ORDINARY, OUT, campaign  # noqa: E402
+from tests.postfix import mta_world  # noqa: E402
+
+
+def postconf(config, *arguments):
+    return subprocess.run(["postconf", "-c", str(config), *arguments], check=True,
+                          capture_output=True, text=True).stdout
+
+
+def state(config):
+    """What must come back byte for byte, and no file that stays."""
+    names = sorted(path.name for path in config.iterdir())
+    return postconf(config, "-n"), postconf(config, "-M"), names
+
+
+def verb(world, *arguments, config=None, code=0):
+    """Runs the verb as root, who alone may change a Postfix; the result has its output."""
+    result = subprocess.run(
+        [world.merganser.build / "merganser", "-c", world.merganser.conf, "mta", "postfix",
+         "--config-dir", config or world.postfix.config, *map(str, arguments)],
+        capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    tap.equal(result.returncode, code, f"exit of {arguments}: {result.stdout}{result.stderr}")
+    return result
+
+
+def split(world, *arguments, **options):
+    return verb(world, "--split", "--submission", f"127.0.0.1:{world.ports['submission']}",
+                "--port", world.ports["hop"], *arguments, **options)
+
+
+def direct(world, *arguments, **options):
+    return verb(world, "--direct", "--port", world.ports["direct"], *arguments, **options)
+
+
+class Copy:
+    """A copy of the configuration to try changes on."""
+
+    def __init__(self, world):
+        self.config = pathlib.Path(tempfile.mkdtemp(dir=world.directory)) / "config"
+        shutil.copytree(world.postfix.config, self.config)
+        self.config.parent.chmod(0o755)
+
+
+def untouched(world, message, recipients):
+    world.sink.clear()
+    world.send_and_wait(message, recipients)
+    (copy,) = world.sink.deliveries()
+    tap.equal(copy.recipients, recipients, "recipients")
+    return copy
+
+
+@tap.case
+def split_shape_comes_and_goes(world):
+    before = state(world.postfix.config)
+    dry = split(world, "--dry-run").stdout
+    tap.contains(dry, "+ merganser_destination_recipient_limit = 1", "dry run")
+    tap.equal(state(world.postfix.config), before, "configuration after a dry run")
+    done = split(world, "--apply").stdout
+    tap.contains(done, "reload", "what to do next")
+    world.postfix.reload()
+    world.postfix.wait_for_port("hop")
+
+    after = state(world.postfix.config)
+    tap.contains(split(world, "--apply").stdout, "nothing to do", "second run")
+    tap.contains(verb(world, "--split", "--apply").stdout, "nothing to do", "third run")
+    tap.equal(state(world.postfix.config), after, "configuration after a second run")
+
+    world.sink.clear()
+    world.send_and_wait(campaign(number="joined"), [ANN, BOB, OUT])
+    copies = world.sink.by_recipient()
+    tap.equal(sorted(copies), [ANN, BOB], "recipients")
+    tap.contains(copies[ANN].text("plain"), "Hi Änn,", "text/plain")
+    world.sink.clear()
+    world.postfix.sendmail(campaign(number="piped").replace(b"\r\n", b"\n"),
+                           "news@sandbox.test", [ANN, BOB])
+    world.postfix.wait_until_empty()
+    tap.equal(sorted(world.sink.by_recipient()), [ANN, BOB], "recipients of sendmail(1)")
+    tap.contains(untouched(world, ORDINARY, [ANN, BOB]).data, b"{{lunch}}", "ordinary mail")
+
+    verb(world, "--remove", "--reload")
+    world.postfix.wait_for_port("hop", is_open=False)
+    tap.equal(state(world.postfix.config), before, "configuration after --remove")
+    tap.contains(verb(world, "--remove").stdout, "nothing to do", "second removal")
+    copy = untouched(world, campaign(number="left"), [ANN, BOB])
+    tap.contains(copy.data, b"{FirstName|there}", "campaign without Merganser")
+    tap.contains(untouched(world, ORDINARY, [ANN, BOB]).data, b"{{lunch}}", "ordinary mail")
+
+
+@tap.case
+def direct_shape_comes_and_goes(world):
+    before = state(world.postfix.config)
+    direct(world, "--apply", "--reload")
+    world.postfix.wait_for_port("direct")
+    after = state(world.postfix.config)
+    tap.contains(verb(world, "--direct", "--apply").stdout, "nothing to do", "second run")
+    tap.equal(state(world.postfix.config), after, "configuration after a second run")
+    world.sink.clear()
+    world.send_and_wait(campaign(number="direct"), [ANN], port="direct")
+    tap.contains(world.sink.by_recipient()[ANN].text("plain"), "Hi Änn,", "text/plain")
+    verb(world, "--direct", "--remove", "--reload")
+    world.postfix.wait_for_port("direct", is_open=False)
+    tap.equal(state(world.postfix.config), before, "configuration after --remove")
+
+
+@tap.case
+def shapes_share_what_both_need(world):
+    copy = Copy(world)
+    before = state(copy.config)
+    split(world, "--apply", config=copy.config)
+    alone = postconf(copy.config, "-n"), postconf(copy.config, "-M")
+    direct(world, "--apply", config=copy.config)
+    verb(world, "--direct", "--remove", config=copy.config)
+    tap.equal((postconf(copy.config, "-n"), postconf(copy.config, "-M")), alone, "split alone")
+    direct(world, "--apply", config=copy.config)
+    verb(world, "--split", "--remove", config=copy.config)
+    tap.contains(postconf(copy.config, "-n"), "merganser_milter = unix:", "main.cf")
+    verb(world, "--remove", config=copy.config)
+    tap.equal(state(copy.config), before, "configuration after both left")
+
+
+@tap.case
+def what_was_there_is_kept_and_comes_back(world):
+    """A signer goes behind us, own header checks go on, and awkward values return."""
+    copy = Copy(world)
+    door = f"127.0.0.1:{world.ports['submission']}/inet"
+    postconf(copy.config, "-e", "smtpd_milters=inet:127.0.0.1:8891, { inet:127.0.0.1:11332, "
+             "default_action=accept }", "header_checks=regexp:/etc/own, pcre:/etc/other",
+             "merganser_destination_recipient_limit = 7", "milter_default_action=accept")
+    line = postconf(copy.config, "-M", door).strip()
+    postconf(copy.config, "-M", "-e",
+             f"{door}={line} -v -o {{milter_macro_daemon_name=one two}} "
+             "-o milter_default_action=accept")
+    before = state(copy.config)
+    said = split(world, "--apply", config=copy.config).stdout
+    tap.contains(said, "note: ", "daemon name that is replaced")
+    tap.contains(split(world, "--apply", config=copy.config).stdout, "nothing to do", "again")
+    options = postconf(copy.config, "-P")
+    milters = "$merganser_milter,inet:127.0.0.1:8891,{ inet:127.0.0.1:11332, default_action=accept }"
+    for service in (door, f"127.0.0.1:{world.ports['hop']}/inet"):
+        tap.contains(options.replace("{inet", "{ inet").replace("accept}", "accept }"),
+                     f"{service}/smtpd_milters = {milters}", "milters")
+        tap.contains(options, f"{service}/milter_default_action = tempfail", "default action")
+    own = "regexp:/etc/own, pcre:/etc/other"
+    checks = copy.config / "merganser_header_checks"
+    tap.contains(options, f"campaign-cleanup/unix/header_checks = regexp:{checks},{own}", "checks")
+    tap.contains(options, f"campaign-cleanup/unix/mime_header_checks = {own}", "checks")
+    verb(world, "--remove", config=copy.config)
+    tap.equal(state(copy.config), before, "configuration after --remove")
+
+
+@tap.case
+def later_changes_by_others_survive_removal(world):
+    copy = Copy(world)
+    split(world, "--apply", config=copy.config)
+    door = f"127.0.0.1:{world.ports['submission']}/inet"
+    postconf(copy.config, "-P", f"{door}/milter_command_timeout=5s",
+             f"{door}/smtpd_milters=$merganser_milter,inet:127.0.0.1:8891")
+    said = verb(world, "--remove", config=copy.config).stdout
+    tap.contains(said, "milter_command_timeout was changed since", "note")
+    options = postconf(copy.config, "-P")
+    tap.contains(options, "milter_command_timeout = 5s", "changed by others")
+    tap.contains(options, "smtpd_milters = inet:127.0.0.1:8891", "added by others")
+    for word in ("merganser_milter", "campaign-c", "merganser_header_checks"):
+        tap.lacks(postconf(copy.config, "-n") + options, word, "configuration")
+
+
+@tap.case
+def conflicts_are_refused_with_the_next_step(world):
+    copy = Copy(world)
+    before = state(copy.config)
+    door = f"127.0.0.1:{world.ports['submission']}/inet"
+    hop = f"127.0.0.1:{world.ports['hop']}"
+    for edit, words in (
+            ([f"{hop}/inet={hop} inet n - n - - smtpd"], "--port 10027"),
+            ([f"{door}={door.split('/')[0]} inet n - n - - smtpd -o cleanup_service_name=own"],
+             "postconf -c"),
+            ([f"{door}={door.split('/')[0]} inet n - y - - smtpd"], "is chrooted in"),
+    ):
+        other = Copy(world)
+        postconf(other.config, "-M", "-e", *edit)
+        changed = state(other.config)
+        tap.contains(split(world, "--apply", config=other.config, code=78).stderr, words, "error")
+        tap.equal(state(other.config), changed, "configuration after an error")
+    said = verb(world, "--split", "--submission", "nosuch", "--apply", config=copy.config, code=78)
+    tap.contains(said.stderr, "there is no smtpd service nosuch", "error")
+    verb(world, "--split", "--apply", config=copy.config / "nosuch", code=78)
+    verb(world, "--split", "--direct", "--apply", code=64)
+    verb(world, "--apply", code=64)
+    tap.equal(state(copy.config), before, "configuration")
+    said = subprocess.run(
+        [world.merganser.build / "merganser", "-c", world.merganser.conf, "mta", "postfix",
+         "--split", "--apply", "--config-dir", copy.config],
+        capture_output=True, text=True, user="nobody", group="nogroup", extra_groups=[])
+    tap.equal(said.returncode, 77, "exit for nobody")
+    tap.contains(said.stderr, "run this as root", "error for nobody")
+
+
+@tap.case
+def settings_are_printed_with_their_reasons(world):
+    said = verb(world, "--split").stdout
+    for part in (f"merganser_milter = unix:{world.merganser.socket}", "# The door.",
+                 f"regexp:{world.postfix.config}/merganser_header_checks", "/^X-Campaign:/"):
+        tap.contains(said, part, "settings")
+
+
+tap.main(lambda: mta_world(NO_CAP, is_joined=False))
