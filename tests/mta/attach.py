@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Postfix that knows nothing of Merganser joins by the tool's verb, and leaves by it."""
 
+import json
 import pathlib
 import shutil
 import subprocess
@@ -45,6 +46,16 @@ def direct(world, *arguments, **options):
     return verb(world, "--direct", "--port", world.ports["direct"], *arguments, **options)
 
 
+def doctor(world, config=None, *arguments):
+    result = world.merganser.tool(
+        "doctor", "--json", "--config-dir", config or world.postfix.config, *arguments,
+        check=False)
+    tap.equal(result.stderr, "", "what doctor says to stderr")
+    report = json.loads(result.stdout)
+    tap.equal(result.returncode, 78 if report["errors"] else 0, "exit of doctor")
+    return report
+
+
 class Copy:
     """A copy of the configuration to try changes on."""
 
@@ -77,6 +88,7 @@ def split_shape_comes_and_goes(world):
     tap.contains(split(world, "--apply").stdout, "nothing to do", "second run")
     tap.contains(verb(world, "--split", "--apply").stdout, "nothing to do", "third run")
     tap.equal(state(world.postfix.config), after, "configuration after a second run")
+    tap.equal(doctor(world), {"findings": [], "errors": 0, "warnings": 0}, "doctor")
 
     world.sink.clear()
     world.send_and_wait(campaign(number="joined"), [ANN, BOB, OUT])
@@ -107,6 +119,7 @@ def direct_shape_comes_and_goes(world):
     after = state(world.postfix.config)
     tap.contains(verb(world, "--direct", "--apply").stdout, "nothing to do", "second run")
     tap.equal(state(world.postfix.config), after, "configuration after a second run")
+    tap.equal(doctor(world)["errors"], 0, "errors of doctor")
     world.sink.clear()
     world.send_and_wait(campaign(number="direct"), [ANN], port="direct")
     tap.contains(world.sink.by_recipient()[ANN].text("plain"), "Hi Änn,", "text/plain")
@@ -206,6 +219,105 @@ def conflicts_are_refused_with_the_next_step(world):
         capture_output=True, text=True, user="nobody", group="nogroup", extra_groups=[])
     tap.equal(said.returncode, 77, "exit for nobody")
     tap.contains(said.stderr, "run this as root", "error for nobody")
+
+
+def joined(world):
+    copy = Copy(world)
+    split(world, "--apply", config=copy.config)
+    tap.equal(doctor(world, copy.config)["errors"], 0, "errors before anything is broken")
+    return copy
+
+
+def breakages(world):
+    """(postconf's arguments, level, words of the finding)"""
+    door = f"127.0.0.1:{world.ports['submission']}/inet"
+    outside = f"127.0.0.1:{world.ports['outside']}/inet"
+    hop = f"127.0.0.1:{world.ports['hop']}/inet"
+    first = "smtpd_milters=inet:127.0.0.1:8891,$merganser_milter"
+    return (
+        (["-e", "merganser_destination_recipient_limit=50"], "error", "recipient_limit = 50"),
+        (["-X", "merganser_destination_recipient_limit"], "error", "several recipients"),
+        (["-e", "merganser_milter=unix:elsewhere"], "error", "does not reach the milter"),
+        (["-P", f"{hop}/smtpd_milters="], "error", "smtpd_milters = nothing"),
+        (["-P", f"{hop}/{first}"], "error", "127.0.0.1:8891 before Merganser"),
+        (["-P", f"{door}/{first}"], "error", "127.0.0.1:8891 before Merganser"),
+        (["-P", f"{hop}/smtpd_milters=inet:127.0.0.1:99,$merganser_milter"], "warning",
+         "127.0.0.1:99 before Merganser"),
+        (["-P", f"{hop}/milter_default_action=accept"], "error", "templates leave"),
+        (["-P", f"{door}/milter_default_action=accept"], "error", "templates leave"),
+        (["-P", f"{hop}/milter_default_action=quarantine"], "warning", "does not wait"),
+        (["-P", f"{hop}/milter_macro_daemon_name=other"], "error", "milter_macro_daemon_name"),
+        (["-P", f"{door}/milter_macro_daemon_name=other"], "error", "milter_macro_daemon_name"),
+        (["-PX", f"{door}/cleanup_service_name"], "error", "are not split"),
+        (["-PX", "pickup/unix/cleanup_service_name"], "warning", "pickup/unix are not split"),
+        (["-PX", "campaign-cleanup/unix/header_checks"], "error", "are not split"),
+        (["-PX", "campaign-cleanup/unix/mime_header_checks"], "warning", "attached"),
+        (["-P", f"{outside}/cleanup_service_name=campaign-cleanup"], "error", "strangers' mail"),
+        (["-e", "header_checks=regexp:{config}/merganser_header_checks"], "error",
+         "strangers' mail"),
+        (["-PX", f"{hop}/receive_override_options"], "error", "no_header_body_checks"),
+        (["-P", f"{hop}/receive_override_options=no_header_body_checks"], "warning", "aliases"),
+        (["-P", f"{hop}/content_filter=smtp:127.0.0.1:9"], "error", "content_filter"),
+        (["-F", f"{hop}/chroot=y"], "error", "is chrooted in"),
+        (["-MX", hop], "error", "where no smtpd of master.cf listens"),
+        (["-MX", "merganser/unix"], "error", "which master.cf lacks"),
+    )
+
+
+@tap.case
+def doctor_names_each_setting_that_is_broken(world):
+    copy = joined(world)
+    files = {name: (copy.config / name).read_text() for name in ("main.cf", "master.cf")}
+    for arguments, level, words in breakages(world):
+        postconf(copy.config, *(a.replace("{config}", str(copy.config)) for a in arguments))
+        found = [f for f in doctor(world, copy.config)["findings"]
+                 if f["level"] == level and words in f["what"]]
+        tap.true(found, f"doctor does not say '{words}' after postconf {arguments}: "
+                        f"{doctor(world, copy.config)}")
+        tap.true(found[0]["type"], f"no remedy for {words}")
+        if arguments[0] not in ("-F", "-e") or "milter" in arguments[1]:
+            split(world, "--apply", config=copy.config)
+        for name, text in files.items():
+            (copy.config / name).write_text(text)
+    (copy.config / "merganser_header_checks").unlink()
+    tap.contains(str(doctor(world, copy.config)), "cannot be read", "missing table")
+
+
+@tap.case
+def doctor_sees_socket_and_files(world):
+    copy = joined(world)
+    socket = world.merganser.socket
+    mode = socket.stat().st_mode & 0o777
+    socket.chmod(0o600)
+    tap.contains(str(doctor(world, copy.config)["findings"]), "may not connect", "closed socket")
+    socket.chmod(mode)
+    world.merganser.directory.chmod(0o700)
+    tap.contains(str(doctor(world, copy.config)["findings"]), "may not pass", "closed folder")
+    world.merganser.directory.chmod(0o755)
+    moved = world.merganser.keys.with_suffix(".away")
+    world.merganser.keys.rename(moved)
+    tap.contains(str(doctor(world, copy.config)["findings"]), "keys", "missing key ring")
+    moved.rename(world.merganser.keys)
+    world.merganser.stop_well()
+    tap.contains(str(doctor(world, copy.config)["findings"]), "nobody listens", "no daemon")
+    world.merganser.start()
+    report = doctor(world, copy.config, "--verbose")
+    tap.equal(report["errors"], 0, "errors at the end")
+    tap.contains(str(report), "the daemon listens", "what is right")
+
+
+@tap.case
+def doctor_warns_of_tcp(world):
+    copy = joined(world)
+    conf = world.merganser.directory / "tcp.conf"
+    conf.write_text(world.merganser.conf.read_text().replace(
+        f"unix:{world.merganser.socket}", f"inet:{world.ports['direct']}@127.0.0.1"))
+    world.merganser.own(conf)
+    said = world.merganser.tool("doctor", "--config-dir", copy.config, conf=conf, check=False)
+    tap.equal(said.returncode, 78, "exit")
+    tap.contains(said.stdout, "warning: socket = inet:", "finding")
+    tap.contains(said.stdout, "40 ms", "finding")
+    tap.contains(said.stdout, "nobody listens", "finding")
 
 
 @tap.case
