@@ -96,7 +96,8 @@ typedef struct MrgConsent {
     const char *source;
 } MrgConsent;
 
-/* One that has ended stays, with its end: a pause is counted from it (policy/decide.h). */
+/* One for each scope and reason.  It holds at T where until_us is 0 or later than T; one
+ * that has ended stays, with its end: a pause is counted from it (policy/decide.h). */
 typedef struct MrgSuppression {
     const char *scope;  /* "all", "class:NAME" or "list:NAME" */
     const char *reason; /* unsubscribed, complained, bounced, erased, manual */
@@ -134,8 +135,8 @@ typedef struct MrgState {
     gsize n_consents;
     const MrgSuppression *suppressions; /* ended ones too */
     gsize n_suppressions;
-    const char *engagement; /* lines "MICROSECONDS KIND", oldest first, at most
-                             * MRG_ENGAGEMENT_MAX; "" for none */
+    const char *engagement; /* lines "MICROSECONDS KIND\n", oldest first, of one time by
+                             * kind, at most MRG_ENGAGEMENT_MAX; "" for none */
     gsize engagement_length;
     gboolean is_repeat; /* a final outcome of this very copy is recorded: */
     MrgVerdict repeat_verdict;
@@ -143,7 +144,8 @@ typedef struct MrgState {
     gint64 repeat_until_us; /* of a hold */
 } MrgState;
 
-/* What a person did with mail; machines are left out before it comes here. */
+/* What a person did with mail; machines are left out before it comes here.  The same kind
+ * at the same time is one and the same. */
 typedef struct MrgEngagement {
     const char *kind; /* open, click, complaint */
     gint64 at_us;
@@ -185,7 +187,8 @@ typedef struct MrgOutcome {
     MrgAccount shared[MRG_SHARED_MAX]; /* the same: version as loaded, new history */
     gsize n_shared;                    /* 0 where none of them changes */
     gboolean is_final;                 /* a retry of this copy gets this outcome again */
-    const char *host; /* HOLD: where it will be held, and until when; else NULL */
+    const char *host; /* HOLD: where it will be held, and until when; else NULL, and so for
+                       * a hold that nobody records */
     const char *queue_id;
     gint64 until_us;
 } MrgOutcome;
@@ -212,9 +215,12 @@ typedef struct MrgProfile {
                           * profile, and no fields */
     const MrgProfileField *fields;
     gsize n_fields;
-    const MrgConsent *consents; /* added to the record; current is the latest by at_us */
+    const MrgConsent *consents; /* added to the record; current is the latest by at_us, of
+                                 * one time the greatest state */
     gsize n_consents;
-    const MrgSuppression *suppressions; /* added; import never removes or shortens one */
+    /* Added; import never removes or shortens one.  Where one of the scope and reason had
+     * ended when this begins, it begins anew; else at_us stays, the later end counts. */
+    const MrgSuppression *suppressions;
     gsize n_suppressions;
     const MrgEngagement *engagements; /* added; the newest are kept */
     gsize n_engagements;
@@ -226,7 +232,8 @@ typedef const MrgProfile *(*MrgProfileNext)(gpointer context, GError **error);
 
 /* ---- administration ---------------------------------------------------- */
 
-/* Visitors: FALSE ends the listing.  What they get is valid until they return. */
+/* Visitors: FALSE ends the listing.  What they get is valid until they return, and they
+ * ask the store for nothing. */
 typedef gboolean (*MrgEventVisit)(const MrgPersonKey *person, const MrgEvent *event,
                                   gpointer context);
 /* One person who has a profile. */
@@ -243,13 +250,13 @@ typedef struct MrgHoldFilter {
     const char *host;     /* NULL: all hosts */
     const char *campaign; /* NULL: all campaigns */
     /* Those that are due then, that are settled, and those of people whose consents or
-     * suppressions changed since the copy was held; G_MAXINT64: all. */
+     * suppressions changed since the copy was held, or held again; G_MAXINT64: all. */
     gint64 due_us;
 } MrgHoldFilter;
 
 /* Rows before these times go; 0 keeps them. */
 typedef struct MrgRetention {
-    gint64 events_us;
+    gint64 events_us; /* and with them what makes a retry a repeat */
     gint64 engagement_us;
 } MrgRetention;
 
@@ -277,7 +284,7 @@ typedef struct MrgStoreApi {
     /* Compare-and-swap on the versions of all accounts: histories, event row and hold, all
      * or nothing.  A message that already has a final outcome is a CONFLICT, whatever the
      * version.  Every change of a consent, a suppression or an engagement raises the
-     * person's version too.  Only ERROR sets error. */
+     * person's version too, and a version never goes down.  Only ERROR sets error. */
     MrgCommit (*commit)(gpointer store, const MrgOutcome *outcome, gint64 deadline_us,
                         GError **error);
     /* A held copy came again, and its hold is now there; no hold is no error. */
@@ -286,7 +293,8 @@ typedef struct MrgStoreApi {
     /* The number of a campaign name, the same for ever, from 1. */
     gboolean (*campaign_number)(gpointer store, const char *campaign, guint32 *number,
                                 gint64 deadline_us, GError **error);
-    /* The numbers of link targets within a campaign, the same for ever, from 1. */
+    /* The numbers of link targets (up to 8 KiB each) within a campaign, the same for ever,
+     * from 1. */
     gboolean (*link_numbers)(gpointer store, guint32 campaign, const char *const *targets,
                              gsize n, guint32 *numbers, gint64 deadline_us, GError **error);
 
@@ -294,10 +302,11 @@ typedef struct MrgStoreApi {
     /* Makes or upgrades the tables; safe to run again.  open() does not need them,
      * every other call does (MRG_STORE_ERROR_SCHEMA). */
     gboolean (*create)(gpointer store, GError **error);
-    /* The version that the tables have (0: there are none) and the one that is needed. */
+    /* The version that the tables have (0: there are none) and the one that is needed; it
+     * needs no tables. */
     gboolean (*schema_version)(gpointer store, guint *is, guint *needed, GError **error);
-    /* Removes what is older; *n_rows counts it.  Makes room ahead, where a store needs
-     * that, so it is to run daily. */
+    /* Removes what is older; *n_rows counts events and engagements.  Makes room ahead,
+     * where a store needs that, so it is to run daily. */
     gboolean (*retain)(gpointer store, const MrgRetention *retention, guint64 *n_rows,
                        GError **error);
 
@@ -309,14 +318,16 @@ typedef struct MrgStoreApi {
      * limit; the addresses as they were imported. */
     gboolean (*list)(gpointer store, gsize limit, MrgPersonVisit visit, gpointer context,
                      GError **error);
-    /* Every row that is held on a person, in every table. */
+    /* Every row that is held on a person, in every table, each with the key in hex. */
     gboolean (*rows_of)(gpointer store, const MrgPersonKey *person, MrgRowVisit visit,
                         gpointer context, GError **error);
-    /* Removes all of it but the suppressions, and adds one (all, erased).  What the
-     * database keeps of deleted rows is overwritten where it can be. */
+    /* Removes all of it but the suppressions and the version, which is raised so that a
+     * decision in flight conflicts, and adds one (all, erased).  Copies that are held are
+     * settled as DROP, and those rows go when the MTA has deleted them.  What the database
+     * keeps of deleted rows is overwritten where it can be. */
     gboolean (*erase)(gpointer store, const MrgPersonKey *person, gint64 at_us,
                       GError **error);
-    /* Every row with the text in any column, in every table. */
+    /* Every row with the text in any column, in every table, byte for byte: no pattern. */
     gboolean (*search)(gpointer store, const char *text, MrgRowVisit visit,
                        gpointer context, GError **error);
 
@@ -325,25 +336,29 @@ typedef struct MrgStoreApi {
     gboolean (*suppressions)(gpointer store, const MrgPersonKey *person, gint64 now_us,
                              gsize limit, MrgSuppressionVisit visit, gpointer context,
                              GError **error);
-    /* Ends those of scope and reason (NULL: any) that hold at at_us; counts them. */
+    /* Ends those of scope and reason (either NULL: any) that hold at at_us; counts them. */
     gboolean (*end_suppression)(gpointer store, const MrgPersonKey *person,
                                 const char *scope, const char *reason, gint64 at_us,
                                 guint64 *n_ended, GError **error);
-    /* Writes a history alone, compare-and-swap. */
+    /* Writes the history of any account alone, compare-and-swap on its version. */
     MrgCommit (*put_history)(gpointer store, const MrgAccount *account, GError **error);
-    /* The newest events of a person first, at most limit. */
+    /* The newest events of a person first, of one time that recorded last, at most limit.
+     */
     gboolean (*events)(gpointer store, const MrgPersonKey *person, gsize limit,
                        MrgEventVisit visit, gpointer context, GError **error);
-    /* All events from since_us on; those of one person oldest first. */
+    /* All events from since_us on; those of one person oldest first, of one time as they
+     * were recorded. */
     gboolean (*events_since)(gpointer store, gint64 since_us, MrgEventVisit visit,
                              gpointer context, GError **error);
 
     /* ---- administration: holds */
+    /* By at_us, of one time by message. */
     gboolean (*holds)(gpointer store, const MrgHoldFilter *filter, MrgHoldVisit visit,
                       gpointer context, GError **error);
     /* What becomes of a held copy: compare-and-swap as commit, with the outcome's message
-     * naming the hold; a hold that is gone or settled is a CONFLICT.  Verdict DELIVER and
-     * DROP settle it; HOLD leaves it, due at until_us. */
+     * naming the hold; one that is gone, settled or another person's is a CONFLICT.
+     * Verdict DELIVER and DROP settle it; HOLD leaves it, due at until_us.  A retry of the
+     * copy gets this outcome from then on. */
     MrgCommit (*settle_hold)(gpointer store, const MrgOutcome *outcome, GError **error);
     /* The MTA has done it: the hold goes.  No hold is no error. */
     gboolean (*end_hold)(gpointer store, const MrgMessageKey *message, GError **error);

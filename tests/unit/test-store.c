@@ -248,7 +248,7 @@ a_change_of_consent_makes_commits_conflict(Fixture *fixture,
     g_assert_cmpint(before.consents[0].state, ==, MRG_CONSENT_GRANTED);
     g_assert_cmpint(before.consents[0].at_us, ==, 10);
 
-    import_consent(fixture, MRG_CONSENT_GRANTED, 20);
+    import_consent(fixture, MRG_CONSENT_GRANTED, 10);
     g_assert_cmpuint(load(fixture, 1, 1).own.version, ==, before.own.version);
     import_consent(fixture, MRG_CONSENT_DENIED, 30);
     g_assert_cmpint(load(fixture, 1, 1).consents[0].state, ==, MRG_CONSENT_DENIED);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <string.h>
+
+#include "plugins/memory/memory.h"
+
+void
+mrg_memory_put_hold(MrgMemoryStore *self, const MrgOutcome *outcome)
+{
+    MrgMemoryHold *row = g_new0(MrgMemoryHold, 1);
+    row->hold = (MrgHold){
+        .message = outcome->message,
+        .person = outcome->person,
+        .host = g_strdup(outcome->host),
+        .queue_id = g_strdup(outcome->queue_id),
+        .campaign = g_strdup(outcome->event.campaign),
+        .class_name = g_strdup(outcome->event.class_name),
+        .at_us = outcome->event.at_us,
+        .until_us = outcome->until_us,
+    };
+    g_hash_table_replace(self->holds, g_memdup2(&outcome->message, sizeof outcome->message),
+                         row);
+}
+
+static void
+replace_text(const char **text, const char *next)
+{
+    g_free((gpointer) *text);
+    *text = g_strdup(next);
+}
+
+gboolean
+mrg_memory_move_hold(gpointer store, const MrgMessageKey *message, const char *host,
+                     const char *queue_id, gint64 deadline_us G_GNUC_UNUSED,
+                     GError **error G_GNUC_UNUSED)
+{
+    MrgMemoryStore *self = store;
+    pthread_mutex_lock(&self->lock);
+    MrgMemoryHold *row = g_hash_table_lookup(self->holds, message);
+    if (row) {
+        replace_text(&row->hold.host, host);
+        replace_text(&row->hold.queue_id, queue_id);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return TRUE;
+}
+
+/* ---- listing ----------------------------------------------------------- */
+
+static gboolean
+is_due(const MrgMemoryHold *row, gint64 due_us)
+{
+    return due_us == G_MAXINT64 || row->hold.is_settled || row->is_changed ||
+           (row->hold.until_us && row->hold.until_us <= due_us);
+}
+
+static gboolean
+is_asked_for(const MrgMemoryHold *row, const MrgHoldFilter *filter)
+{
+    return (!filter->host || strcmp(filter->host, row->hold.host) == 0) &&
+           (!filter->campaign || strcmp(filter->campaign, row->hold.campaign) == 0) &&
+           is_due(row, filter->due_us);
+}
+
+static gint
+compare_holds(gconstpointer a, gconstpointer b)
+{
+    const MrgMemoryHold *one = *(const MrgMemoryHold *const *) a;
+    const MrgMemoryHold *other = *(const MrgMemoryHold *const *) b;
+    if (one->hold.at_us != other->hold.at_us)
+        return one->hold.at_us < other->hold.at_us ? -1 : 1;
+    return memcmp(&one->hold.message, &other->hold.message, MRG_KEY_BYTES);
+}
+
+gboolean
+mrg_memory_holds(gpointer store, const MrgHoldFilter *filter, MrgHoldVisit visit,
+                 gpointer context, GError **error G_GNUC_UNUSED)
+{
+    MrgMemoryStore *self = store;
+    GHashTableIter each;
+    gpointer row;
+    g_autoptr(GPtrArray) found = g_ptr_array_new();
+    pthread_mutex_lock(&self->lock);
+    g_hash_table_iter_init(&each, self->holds);
+    while (g_hash_table_iter_next(&each, NULL, &row))
+        if (is_asked_for(row, filter))
+            g_ptr_array_add(found, row);
+    g_ptr_array_sort(found, compare_holds);
+    for (guint i = 0; i < found->len; i++)
+        if (!visit(&((const MrgMemoryHold *) g_ptr_array_index(found, i))->hold, context))
+            break;
+    pthread_mutex_unlock(&self->lock);
+    return TRUE;
+}
+
+/* ---- settling ---------------------------------------------------------- */
+
+static void
+settle(MrgMemoryHold *row, const MrgOutcome *outcome)
+{
+    row->is_changed = FALSE;
+    row->hold.is_settled = outcome->event.verdict != MRG_VERDICT_HOLD;
+    row->hold.settlement = outcome->event.verdict;
+    row->hold.until_us = outcome->until_us;
+}
+
+MrgCommit
+mrg_memory_settle_hold(gpointer store, const MrgOutcome *outcome,
+                       GError **error G_GNUC_UNUSED)
+{
+    MrgMemoryStore *self = store;
+    pthread_mutex_lock(&self->lock);
+    MrgMemoryHold *row = g_hash_table_lookup(self->holds, &outcome->message);
+    gboolean is_current = row && !row->hold.is_settled &&
+                          memcmp(&row->hold.person, &outcome->person, MRG_KEY_BYTES) == 0 &&
+                          mrg_memory_is_current(self, outcome);
+    if (is_current) {
+        settle(row, outcome);
+        mrg_memory_record(self, outcome, TRUE);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return is_current ? MRG_COMMIT_DONE : MRG_COMMIT_CONFLICT;
+}
+
+gboolean
+mrg_memory_end_hold(gpointer store, const MrgMessageKey *message,
+                    GError **error G_GNUC_UNUSED)
+{
+    MrgMemoryStore *self = store;
+    pthread_mutex_lock(&self->lock);
+    g_hash_table_remove(self->holds, message);
+    pthread_mutex_unlock(&self->lock);
+    return TRUE;
+}
