@@ -484,6 +484,8 @@ store_events(gpointer store, const MrgPersonKey *person, gsize limit, MrgEventVi
             .campaign = PQgetvalue(result, row, 1),
             .class_name = PQgetvalue(result, row, 2),
             .verdict = (MrgVerdict) get_number(result, row, 3),
+            .sender = "",
+            .tags = "",
             .reason = PQgetvalue(result, row, 4),
         };
         is_wanted = visit(person, &event, context);

@@ -531,6 +531,8 @@ visit_row(const MrgPersonKey *person, sqlite3_stmt *statement, MrgEventVisit vis
         .campaign = (const char *) sqlite3_column_text(statement, 1),
         .class_name = (const char *) sqlite3_column_text(statement, 2),
         .verdict = (MrgVerdict) sqlite3_column_int(statement, 3),
+        .sender = "",
+        .tags = "",
         .reason = (const char *) sqlite3_column_text(statement, 4),
     };
     return visit(person, &event, context);
