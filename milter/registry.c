@@ -7,9 +7,9 @@
 #include "milter/nearest.h"
 #include "milter/plugin.h"
 #include "milter/registry.h"
+#include "milter/store-check.h"
 
 #define FIELD_NAME_MAX 64
-#define VALUE_BYTES_MAX (1024 * 1024) /* longer ones are no merge fields */
 #define STORE_SIZE_1_0 G_STRUCT_OFFSET(MrgStoreApi, list)
 
 /* ---- settings ---------------------------------------------------------- */
@@ -167,7 +167,7 @@ mrg_sink_close(MrgSink *sink)
     g_free(sink);
 }
 
-/* ---- what goes in and comes out ---------------------------------------- */
+/* ---- names ------------------------------------------------------------- */
 
 gboolean
 mrg_field_is_name(const char *name)
@@ -178,120 +178,6 @@ mrg_field_is_name(const char *name)
     while (g_ascii_isalnum(name[length]) || name[length] == '_')
         length++;
     return !name[length] && length <= FIELD_NAME_MAX;
-}
-
-/* RFC 8259, 6: the characters of a number, and something in it to count. */
-static gboolean
-is_number(const char *text, gsize length)
-{
-    gboolean has_digit = FALSE;
-    for (gsize i = 0; i < length; i++) {
-        if (!text[i] || !strchr("0123456789+-.eE", text[i]))
-            return FALSE;
-        has_digit |= g_ascii_isdigit(text[i]);
-    }
-    return has_digit;
-}
-
-static gboolean
-is_boolean(const MrgField *field)
-{
-    return (field->length == 4 && memcmp(field->text, "true", 4) == 0) ||
-           (field->length == 5 && memcmp(field->text, "false", 5) == 0);
-}
-
-/* NULL when the field can be what it says. */
-static const char *
-field_fault(const MrgField *field)
-{
-    if (field->type == MRG_FIELD_MISSING || field->type == MRG_FIELD_NULL)
-        return NULL;
-    if ((guint) field->type > MRG_FIELD_JSON)
-        return "has an unknown type";
-    if (!field->text || field->length > VALUE_BYTES_MAX)
-        return "is too long";
-    if (!g_utf8_validate_len(field->text, field->length, NULL))
-        return "is not UTF-8";
-    if (field->type == MRG_FIELD_BOOLEAN && !is_boolean(field))
-        return "is neither true nor false";
-    if (field->type == MRG_FIELD_NUMBER && !is_number(field->text, field->length))
-        return "is not a number";
-    return NULL;
-}
-
-static void
-key_text(const MrgPersonKey *person, char text[2 * MRG_KEY_BYTES + 1])
-{
-    for (gsize i = 0; i < MRG_KEY_BYTES; i++)
-        g_snprintf(text + 2 * i, 3, "%02x", person->bytes[i]);
-}
-
-static gboolean
-fail_person(GError **error, const MrgPersonKey *person, const char *subject,
-            const char *what)
-{
-    char key[2 * MRG_KEY_BYTES + 1];
-    key_text(person, key);
-    g_set_error(error, MRG_STORE_ERROR, MRG_STORE_ERROR_CORRUPT, "person %s: %s %s", key,
-                subject, what);
-    return FALSE;
-}
-
-static gboolean
-check_field(const MrgPersonKey *person, const char *name, const MrgField *field,
-            GError **error)
-{
-    const char *fault = field_fault(field);
-    if (!fault)
-        return TRUE;
-    g_autofree char *subject = g_strdup_printf("field '%s'", name);
-    return fail_person(error, person, subject, fault);
-}
-
-static gboolean
-check_profile(const MrgProfile *profile, GError **error)
-{
-    const MrgPersonKey *person = &profile->person;
-    if (profile->address ? !g_utf8_validate(profile->address, -1, NULL)
-                         : profile->n_fields != 0)
-        return fail_person(error, person, "address", "is missing or not UTF-8");
-    for (gsize i = 0; i < profile->n_fields; i++) {
-        const MrgProfileField *field = &profile->fields[i];
-        if (!mrg_field_is_name(field->name))
-            return fail_person(error, person, "a field name", "is malformed");
-        if (!check_field(person, field->name, &field->value, error))
-            return FALSE;
-    }
-    for (gsize i = 0; i < profile->n_consents; i++) {
-        const MrgConsent *consent = &profile->consents[i];
-        if ((guint) consent->state > MRG_CONSENT_DENIED ||
-            !g_utf8_validate(consent->purpose, -1, NULL) ||
-            !g_utf8_validate(consent->source ? consent->source : "", -1, NULL))
-            return fail_person(error, person, "a consent", "is malformed");
-    }
-    for (gsize i = 0; i < profile->n_suppressions; i++)
-        if (!g_utf8_validate(profile->suppressions[i].scope, -1, NULL) ||
-            !g_utf8_validate(profile->suppressions[i].reason, -1, NULL))
-            return fail_person(error, person, "a suppression", "is malformed");
-    return TRUE;
-}
-
-static gboolean
-check_state(const MrgPersonKey *person, const MrgState *state, GError **error)
-{
-    if (state->own.history_length && !state->own.history)
-        return fail_person(error, person, "history", "is missing");
-    if (state->is_repeat &&
-        ((guint) state->repeat_verdict > MRG_VERDICT_HOLD || !state->repeat_reason))
-        return fail_person(error, person, "recorded verdict", "is unknown");
-    for (gsize i = 0; i < state->n_consents; i++)
-        if (!state->consents[i].purpose ||
-            (guint) state->consents[i].state > MRG_CONSENT_DENIED)
-            return fail_person(error, person, "a consent", "is malformed");
-    for (gsize i = 0; i < state->n_suppressions; i++)
-        if (!state->suppressions[i].scope || !state->suppressions[i].reason)
-            return fail_person(error, person, "a suppression", "is malformed");
-    return TRUE;
 }
 
 /* ---- calls ------------------------------------------------------------- */
@@ -332,7 +218,7 @@ take_answer(const Asked *asked, MrgFetch found, const MrgPersonKey *person,
     if (found != MRG_FETCH_HIT)
         return found;
     for (gsize i = 0; i < asked->n; i++)
-        if (!check_field(person, asked->names[i], &asked->fields[i], error))
+        if (!mrg_store_check_field(person, asked->names[i], &asked->fields[i], error))
             return MRG_FETCH_ERROR;
     for (gsize i = 0, next = 0; i < n_names; i++) {
         gboolean was_asked = next < asked->n && asked->names[next] == names[i];
@@ -360,10 +246,11 @@ mrg_store_load(const MrgStore *store, const MrgPersonKey *person,
                MrgState *state, MrgArena *arena, gint64 deadline_us, GError **error)
 {
     MrgMemory memory = memory_of(arena);
-    MrgState loaded = {.own.history = ""};
+    g_assert(n_shared <= MRG_SHARED_MAX);
+    MrgState loaded = {.own.history = "", .engagement = ""};
     if (!store->api->load(store->instance, person, message, shared, n_shared, &loaded,
                           &memory, deadline_us, error) ||
-        !check_state(person, &loaded, error))
+        !mrg_store_check_state(person, shared, n_shared, &loaded, error))
         return FALSE;
     *state = loaded;
     return TRUE;
@@ -385,11 +272,13 @@ mrg_store_fetch_and_load(const MrgStore *store, const MrgPersonKey *person,
     }
     MrgMemory memory = memory_of(arena);
     Asked asked = ask_for(names, n_names, arena);
-    MrgState loaded = {.own.history = ""};
+    g_assert(n_shared <= MRG_SHARED_MAX);
+    MrgState loaded = {.own.history = "", .engagement = ""};
     MrgFetch found = store->api->fetch_and_load(
         store->instance, person, asked.names, asked.n, asked.fields, message, shared,
         n_shared, &loaded, &memory, deadline_us, error);
-    if (found == MRG_FETCH_ERROR || !check_state(person, &loaded, error))
+    if (found == MRG_FETCH_ERROR ||
+        !mrg_store_check_state(person, shared, n_shared, &loaded, error))
         return MRG_FETCH_ERROR;
     *state = loaded;
     return take_answer(&asked, found, person, names, n_names, fields, error);
@@ -399,21 +288,43 @@ MrgCommit
 mrg_store_commit(const MrgStore *store, const MrgOutcome *outcome, gint64 deadline_us,
                  GError **error)
 {
+    if (!mrg_store_check_outcome(outcome, error))
+        return MRG_COMMIT_ERROR;
+    if (outcome->event.verdict == MRG_VERDICT_HOLD && outcome->host &&
+        !mrg_store_check_place(&outcome->person, outcome->host, outcome->queue_id, error))
+        return MRG_COMMIT_ERROR;
     return store->api->commit(store->instance, outcome, deadline_us, error);
+}
+
+static gboolean
+fail(GError **error, const char *what)
+{
+    g_set_error_literal(error, MRG_STORE_ERROR, MRG_STORE_ERROR_CORRUPT, what);
+    return FALSE;
 }
 
 gboolean
 mrg_store_campaign_number(const MrgStore *store, const char *campaign, guint32 *number,
                           gint64 deadline_us, GError **error)
 {
-    return store->api->campaign_number(store->instance, campaign, number, deadline_us,
-                                       error);
+    guint32 found = 0;
+    if (!mrg_store_is_word(campaign, MRG_STORE_NAME_BYTES_MAX))
+        return fail(error, "a campaign's name is malformed");
+    if (!store->api->campaign_number(store->instance, campaign, &found, deadline_us, error))
+        return FALSE;
+    if (!found)
+        return fail(error, "the number of a campaign is 0");
+    *number = found;
+    return TRUE;
 }
 
 gboolean
 mrg_store_move_hold(const MrgStore *store, const MrgMessageKey *message, const char *host,
                     const char *queue_id, gint64 deadline_us, GError **error)
 {
+    if (!mrg_store_is_word(host, MRG_STORE_NAME_BYTES_MAX) ||
+        !mrg_store_is_word(queue_id, MRG_STORE_WORD_BYTES_MAX))
+        return fail(error, "the host or queue id of a held copy is malformed");
     return store->api->move_hold(store->instance, message, host, queue_id, deadline_us,
                                  error);
 }
@@ -422,8 +333,18 @@ gboolean
 mrg_store_link_numbers(const MrgStore *store, guint32 campaign, const char *const *targets,
                        gsize n, guint32 *numbers, gint64 deadline_us, GError **error)
 {
-    return store->api->link_numbers(store->instance, campaign, targets, n, numbers,
-                                    deadline_us, error);
+    for (gsize i = 0; i < n; i++) {
+        numbers[i] = 0;
+        if (!mrg_store_is_word(targets[i], MRG_STORE_LINE_BYTES_MAX))
+            return fail(error, "the target of a link is malformed");
+    }
+    if (!store->api->link_numbers(store->instance, campaign, targets, n, numbers,
+                                  deadline_us, error))
+        return FALSE;
+    for (gsize i = 0; i < n; i++)
+        if (!numbers[i])
+            return fail(error, "the number of a link is 0");
+    return TRUE;
 }
 
 /* ---- administration ---------------------------------------------------- */
@@ -444,7 +365,7 @@ next_checked(gpointer context, GError **error)
 {
     Import *import = context;
     const MrgProfile *profile = import->next(import->context, error);
-    return profile && check_profile(profile, error) ? profile : NULL;
+    return profile && mrg_store_check_profile(profile, error) ? profile : NULL;
 }
 
 gboolean
@@ -460,38 +381,150 @@ mrg_store_import(const MrgStore *store, MrgProfileNext next, gpointer context,
     return TRUE;
 }
 
-gboolean
-mrg_store_events(const MrgStore *store, const MrgPersonKey *person, gsize limit,
-                 MrgEventVisit visit, gpointer context, GError **error)
-{
-    return store->api->events(store->instance, person, limit, visit, context, error);
-}
-
+/* A visitor with a look at what it gets; fault ends the listing. */
 typedef struct Listing {
-    MrgPersonVisit visit;
     gpointer context;
-    gboolean is_wrong;
+    GError *fault;
+    MrgPersonVisit person;
+    MrgEventVisit event;
+    MrgSuppressionVisit suppression;
+    MrgHoldVisit hold;
+    MrgRowVisit row;
 } Listing;
 
 static gboolean
-visit_checked(const char *address, gpointer context)
+end_listing(Listing *listing, gboolean is_done, GError **error)
+{
+    if (is_done && listing->fault) {
+        g_propagate_error(error, listing->fault);
+        return FALSE;
+    }
+    g_clear_error(&listing->fault);
+    return is_done;
+}
+
+static gboolean
+visit_person(const char *address, gpointer context)
 {
     Listing *listing = context;
-    listing->is_wrong = !address || !g_utf8_validate(address, -1, NULL);
-    return !listing->is_wrong && listing->visit(address, listing->context);
+    if (!address || !g_utf8_validate(address, -1, NULL))
+        return fail(&listing->fault, "people: an address is not UTF-8");
+    return listing->person(address, listing->context);
 }
 
 gboolean
 mrg_store_list(const MrgStore *store, gsize limit, MrgPersonVisit visit, gpointer context,
                GError **error)
 {
-    Listing listing = {visit, context, FALSE};
-    if (!store->api->list(store->instance, limit, visit_checked, &listing, error))
-        return FALSE;
-    if (listing.is_wrong)
-        g_set_error_literal(error, MRG_STORE_ERROR, MRG_STORE_ERROR_CORRUPT,
-                            "people: an address is not UTF-8");
-    return !listing.is_wrong;
+    Listing listing = {.context = context, .person = visit};
+    return end_listing(
+        &listing, store->api->list(store->instance, limit, visit_person, &listing, error),
+        error);
+}
+
+static gboolean
+visit_event(const MrgPersonKey *person, const MrgEvent *event, gpointer context)
+{
+    Listing *listing = context;
+    return mrg_store_check_event(person, event, &listing->fault) &&
+           listing->event(person, event, listing->context);
+}
+
+gboolean
+mrg_store_events(const MrgStore *store, const MrgPersonKey *person, gsize limit,
+                 MrgEventVisit visit, gpointer context, GError **error)
+{
+    Listing listing = {.context = context, .event = visit};
+    return end_listing(
+        &listing,
+        store->api->events(store->instance, person, limit, visit_event, &listing, error),
+        error);
+}
+
+gboolean
+mrg_store_events_since(const MrgStore *store, gint64 since_us, MrgEventVisit visit,
+                       gpointer context, GError **error)
+{
+    Listing listing = {.context = context, .event = visit};
+    return end_listing(
+        &listing,
+        store->api->events_since(store->instance, since_us, visit_event, &listing, error),
+        error);
+}
+
+static gboolean
+visit_suppression(const MrgPersonKey *person, const MrgSuppression *suppression,
+                  gpointer context)
+{
+    Listing *listing = context;
+    return mrg_store_check_suppression(person, suppression, &listing->fault) &&
+           listing->suppression(person, suppression, listing->context);
+}
+
+gboolean
+mrg_store_suppressions(const MrgStore *store, const MrgPersonKey *person, gint64 now_us,
+                       gsize limit, MrgSuppressionVisit visit, gpointer context,
+                       GError **error)
+{
+    Listing listing = {.context = context, .suppression = visit};
+    return end_listing(&listing,
+                       store->api->suppressions(store->instance, person, now_us, limit,
+                                                visit_suppression, &listing, error),
+                       error);
+}
+
+static gboolean
+visit_hold(const MrgHold *hold, gpointer context)
+{
+    Listing *listing = context;
+    return mrg_store_check_hold(hold, &listing->fault) &&
+           listing->hold(hold, listing->context);
+}
+
+gboolean
+mrg_store_holds(const MrgStore *store, const MrgHoldFilter *filter, MrgHoldVisit visit,
+                gpointer context, GError **error)
+{
+    Listing listing = {.context = context, .hold = visit};
+    return end_listing(
+        &listing, store->api->holds(store->instance, filter, visit_hold, &listing, error),
+        error);
+}
+
+static gboolean
+visit_row(const char *table, const char *const *names, const char *const *values, gsize n,
+          gpointer context)
+{
+    Listing *listing = context;
+    gboolean is_sound = mrg_store_is_word(table, MRG_STORE_NAME_BYTES_MAX);
+    for (gsize i = 0; i < n && is_sound; i++)
+        is_sound = mrg_store_is_word(names[i], MRG_STORE_NAME_BYTES_MAX) &&
+                   (!values[i] || g_utf8_validate(values[i], -1, NULL));
+    if (!is_sound)
+        return fail(&listing->fault, "a row has no names or is not UTF-8");
+    return listing->row(table, names, values, n, listing->context);
+}
+
+gboolean
+mrg_store_rows_of(const MrgStore *store, const MrgPersonKey *person, MrgRowVisit visit,
+                  gpointer context, GError **error)
+{
+    Listing listing = {.context = context, .row = visit};
+    return end_listing(
+        &listing, store->api->rows_of(store->instance, person, visit_row, &listing, error),
+        error);
+}
+
+gboolean
+mrg_store_search(const MrgStore *store, const char *text, MrgRowVisit visit,
+                 gpointer context, GError **error)
+{
+    Listing listing = {.context = context, .row = visit};
+    if (!mrg_store_is_word(text, MRG_STORE_LINE_BYTES_MAX))
+        return fail(error, "the text to search for is empty, too long or not UTF-8");
+    return end_listing(
+        &listing, store->api->search(store->instance, text, visit_row, &listing, error),
+        error);
 }
 
 gboolean
@@ -504,37 +537,21 @@ gboolean
 mrg_store_retain(const MrgStore *store, const MrgRetention *retention, guint64 *n_rows,
                  GError **error)
 {
-    return store->api->retain(store->instance, retention, n_rows, error);
-}
-
-gboolean
-mrg_store_rows_of(const MrgStore *store, const MrgPersonKey *person, MrgRowVisit visit,
-                  gpointer context, GError **error)
-{
-    return store->api->rows_of(store->instance, person, visit, context, error);
+    guint64 n = 0;
+    if (!store->api->retain(store->instance, retention, &n, error))
+        return FALSE;
+    if (n_rows)
+        *n_rows = n;
+    return TRUE;
 }
 
 gboolean
 mrg_store_erase(const MrgStore *store, const MrgPersonKey *person, gint64 at_us,
                 GError **error)
 {
+    if (at_us < 0)
+        return fail(error, "the time of an erasure is negative");
     return store->api->erase(store->instance, person, at_us, error);
-}
-
-gboolean
-mrg_store_search(const MrgStore *store, const char *text, MrgRowVisit visit,
-                 gpointer context, GError **error)
-{
-    return store->api->search(store->instance, text, visit, context, error);
-}
-
-gboolean
-mrg_store_suppressions(const MrgStore *store, const MrgPersonKey *person, gint64 now_us,
-                       gsize limit, MrgSuppressionVisit visit, gpointer context,
-                       GError **error)
-{
-    return store->api->suppressions(store->instance, person, now_us, limit, visit, context,
-                                    error);
 }
 
 gboolean
@@ -542,22 +559,15 @@ mrg_store_end_suppression(const MrgStore *store, const MrgPersonKey *person,
                           const char *scope, const char *reason, gint64 at_us,
                           guint64 *n_ended, GError **error)
 {
-    return store->api->end_suppression(store->instance, person, scope, reason, at_us,
-                                       n_ended, error);
-}
-
-gboolean
-mrg_store_events_since(const MrgStore *store, gint64 since_us, MrgEventVisit visit,
-                       gpointer context, GError **error)
-{
-    return store->api->events_since(store->instance, since_us, visit, context, error);
-}
-
-gboolean
-mrg_store_holds(const MrgStore *store, const MrgHoldFilter *filter, MrgHoldVisit visit,
-                gpointer context, GError **error)
-{
-    return store->api->holds(store->instance, filter, visit, context, error);
+    guint64 n = 0;
+    if (at_us <= 0) /* 0 would be for good */
+        return fail(error, "the end of a suppression is no time");
+    if (!store->api->end_suppression(store->instance, person, scope, reason, at_us, &n,
+                                     error))
+        return FALSE;
+    if (n_ended)
+        *n_ended = n;
+    return TRUE;
 }
 
 gboolean
@@ -569,12 +579,16 @@ mrg_store_end_hold(const MrgStore *store, const MrgMessageKey *message, GError *
 MrgCommit
 mrg_store_put_history(const MrgStore *store, const MrgAccount *account, GError **error)
 {
+    if (!mrg_store_check_account(account, error))
+        return MRG_COMMIT_ERROR;
     return store->api->put_history(store->instance, account, error);
 }
 
 MrgCommit
 mrg_store_settle_hold(const MrgStore *store, const MrgOutcome *outcome, GError **error)
 {
+    if (!mrg_store_check_outcome(outcome, error))
+        return MRG_COMMIT_ERROR;
     return store->api->settle_hold(store->instance, outcome, error);
 }
 

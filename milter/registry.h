@@ -7,9 +7,9 @@
  * error that suggests the nearest, a required one must be there, and the plugin gets each
  * of its settings once, fallbacks filled in.
  *
- * What a store answers comes from outside: fetch and load look at it (types, UTF-8,
- * verdicts) before anyone else does, and import looks at what goes in.  So ask through
- * these functions and not through the table.
+ * What a store answers comes from outside, and what goes into one has to come out again:
+ * both are looked at here before anyone else does (store-check.h).  So ask through these
+ * functions and not through the table.
  *
  * OWNERSHIP  a handle is closed once, after the last call.
  * THREADS    calls from any number of threads; open and close from one.
@@ -59,7 +59,7 @@ MrgFetch mrg_store_fetch_and_load(const MrgStore *store, const MrgPersonKey *per
                                   const MrgMessageKey *message, const MrgPersonKey *shared,
                                   gsize n_shared, MrgState *state, MrgArena *arena,
                                   gint64 deadline_us, GError **error);
-/* Only ERROR sets error. */
+/* Only ERROR sets error; an outcome that cannot be stored is one. */
 MrgCommit mrg_store_commit(const MrgStore *store, const MrgOutcome *outcome,
                            gint64 deadline_us, GError **error);
 gboolean mrg_store_campaign_number(const MrgStore *store, const char *campaign,
@@ -84,6 +84,7 @@ gboolean mrg_store_list(const MrgStore *store, gsize limit, MrgPersonVisit visit
 
 gboolean mrg_store_schema_version(const MrgStore *store, guint *is, guint *needed,
                                   GError **error);
+/* n_rows and n_ended below may be NULL. */
 gboolean mrg_store_retain(const MrgStore *store, const MrgRetention *retention,
                           guint64 *n_rows, GError **error);
 gboolean mrg_store_rows_of(const MrgStore *store, const MrgPersonKey *person,
