@@ -206,6 +206,56 @@ import_suppression(const Fixture *fixture, const char *scope, const char *reason
     import(fixture, &profile, 1);
 }
 
+/* ---- listings ----------------------------------------------------------- */
+
+static const char *const verdicts[] = {"deliver", "drop", "reject", "defer", "hold"};
+
+static gboolean
+add_event(const MrgPersonKey *who G_GNUC_UNUSED, const MrgEvent *event, gpointer context)
+{
+    g_string_append_printf(context, "%" G_GINT64_FORMAT " %s %s\n", event->at_us % SECOND,
+                           verdicts[event->verdict], event->campaign);
+    return TRUE;
+}
+
+char *
+events_text(const Fixture *fixture, guint who, gsize limit)
+{
+    g_autoptr(GError) error = NULL;
+    GString *text = g_string_new(NULL);
+    MrgPersonKey key = person(who);
+    mrg_store_events(fixture->store, &key, limit, add_event, text, &error);
+    g_assert_no_error(error);
+    return g_string_free(text, FALSE);
+}
+
+static gboolean
+add_hold(const MrgHold *hold, gpointer context)
+{
+    GString *text = context;
+    g_string_append_printf(text, "%u of %u: %s %s %s %s %" G_GINT64_FORMAT "-",
+                           hold->message.bytes[0], hold->person.bytes[0], hold->host,
+                           hold->queue_id, hold->campaign, hold->class_name, hold->at_us);
+    if (hold->is_settled)
+        g_string_append_printf(text, "%s\n", verdicts[hold->settlement]);
+    else
+        g_string_append_printf(text, "%" G_GINT64_FORMAT "\n", hold->until_us);
+    return TRUE;
+}
+
+char *
+holds_text(const Fixture *fixture, const char *host, const char *campaign, gint64 due_us)
+{
+    g_autoptr(GError) error = NULL;
+    GString *text = g_string_new(NULL);
+    MrgHoldFilter filter = {host, campaign, due_us};
+    mrg_store_holds(fixture->store, &filter, add_hold, text, &error);
+    g_assert_no_error(error);
+    return g_string_free(text, FALSE);
+}
+
+/* ---- failures ------------------------------------------------------------ */
+
 void
 assert_all_fail(const Fixture *fixture, gint code)
 {

@@ -29,6 +29,8 @@ typedef struct Case {
     void (*test)(Fixture *fixture, gconstpointer plugin);
 } Case;
 
+/* The contract that is not in test-store.c. */
+extern const Case store_people[], store_ledger[], store_holds[];
 extern const Case sqlite_only[], sqlite_empty[], pgsql_only[], pgsql_empty[];
 
 gint64 soon(void);
@@ -50,6 +52,11 @@ void assert_field(const MrgField *is, MrgFieldType type, const char *text);
 void import_consent(const Fixture *fixture, MrgConsentState state, gint64 at_us);
 void import_suppression(const Fixture *fixture, const char *scope, const char *reason,
                         gint64 until_us);
+/* A line for each: "MICROSECONDS VERDICT CAMPAIGN", newest first. */
+char *events_text(const Fixture *fixture, guint who, gsize limit);
+/* "MESSAGE of PERSON: HOST QUEUE-ID CAMPAIGN CLASS AT-UNTIL", or settlement. */
+char *holds_text(const Fixture *fixture, const char *host, const char *campaign,
+                 gint64 due_us);
 void assert_all_fail(const Fixture *fixture, gint code);
 void missing_tables_are_an_error_of_schema(Fixture *fixture, gconstpointer plugin);
 void pgsql_reset(void); /* drops the schema */
