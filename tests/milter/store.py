@@ -74,6 +74,34 @@ def database_that_goes_away_defers(bench):
         tap.true(other.merganser.is_alive(), "the daemon died")
 
 
+def damage(database, history):
+    """Writes the history of everybody who has one, as somebody's own SQL would."""
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        rows = connection.execute(
+            "UPDATE person SET history = CAST(? AS TEXT) WHERE history <> '' RETURNING key",
+            (history,))
+        return [row[0].hex() for row in rows]
+
+
+@tap.case
+def damaged_history_defers_and_names_the_person(_bench):
+    with Bench(SHORT) as other:
+        other.merged(campaign(number="before"))
+        for number, history in enumerate((b"spring\n", b"9 promo x\n1 promo x\n",
+                                          b"1 promo x", b"\xff\xfe\n")):
+            keys = damage(other.merganser.database, history)
+            tap.equal(len(keys), 1, "people with a history")
+            event, reply = other.send(campaign(number=f"damaged-{number}"))
+            tap.equal(event, "eom", "event")
+            refused(reply, 451, "4.3.0")
+            tap.lacks(reply.text, keys[0][:16], "reply")
+            last = other.merganser.log_text().splitlines()[-1]
+            tap.contains(last, f"person={keys[0][:16]}", "log")
+            tap.contains(last, "history", "log")
+        tap.equal([row["verdict"] for row in other.merganser.why(ANN)].count("deliver"), 1,
+                  "copies that were counted")
+
+
 def ends_or_defers(other):
     """Whether it refuses to start or answers 451: no raw template may leave."""
     try:
