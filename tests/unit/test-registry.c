@@ -191,6 +191,193 @@ nearest_suggests_what_is_near(void)
     g_assert_null(mrg_nearest("limit", NULL, 0));
 }
 
+/* ---- a store that answers wrongly ---------------------------------------- */
+
+typedef struct Wrong {
+    MrgState state;
+    MrgEvent event;
+    MrgHold hold;
+    MrgSuppression suppression;
+} Wrong;
+
+static gboolean
+wrong_load(gpointer store, const MrgPersonKey *person G_GNUC_UNUSED,
+           const MrgMessageKey *message G_GNUC_UNUSED,
+           const MrgPersonKey *shared G_GNUC_UNUSED, gsize n_shared G_GNUC_UNUSED,
+           MrgState *state, const MrgMemory *memory G_GNUC_UNUSED,
+           gint64 deadline_us G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
+{
+    *state = ((Wrong *) store)->state;
+    return TRUE;
+}
+
+static gboolean
+wrong_events(gpointer store, const MrgPersonKey *person, gsize limit G_GNUC_UNUSED,
+             MrgEventVisit visit, gpointer context, GError **error G_GNUC_UNUSED)
+{
+    visit(person, &((Wrong *) store)->event, context);
+    return TRUE;
+}
+
+static gboolean
+wrong_holds(gpointer store, const MrgHoldFilter *filter G_GNUC_UNUSED, MrgHoldVisit visit,
+            gpointer context, GError **error G_GNUC_UNUSED)
+{
+    visit(&((Wrong *) store)->hold, context);
+    return TRUE;
+}
+
+static gboolean
+wrong_suppressions(gpointer store, const MrgPersonKey *person, gint64 now_us G_GNUC_UNUSED,
+                   gsize limit G_GNUC_UNUSED, MrgSuppressionVisit visit, gpointer context,
+                   GError **error G_GNUC_UNUSED)
+{
+    visit(person, &((Wrong *) store)->suppression, context);
+    return TRUE;
+}
+
+static const MrgStoreApi wrong_api = {
+    .size = sizeof(MrgStoreApi),
+    .load = wrong_load,
+    .events = wrong_events,
+    .suppressions = wrong_suppressions,
+    .holds = wrong_holds,
+};
+
+static const MrgPersonKey ann = {{1}};
+
+static gboolean
+loads(Wrong *wrong, const MrgPersonKey *shared, gsize n_shared)
+{
+    MrgStore store = {&wrong_api, wrong, NULL};
+    MrgState state;
+    g_autoptr(MrgArena) arena = mrg_arena_new();
+    g_autoptr(GError) error = NULL;
+    if (mrg_store_load(&store, &ann, NULL, shared, n_shared, &state, arena, 0, &error))
+        return TRUE;
+    g_assert_error(error, MRG_STORE_ERROR, MRG_STORE_ERROR_CORRUPT);
+    g_assert_nonnull(strstr(error->message, "person 01000000000000000000000000000000: "));
+    return FALSE;
+}
+
+static gboolean
+reads_engagement(const char *text)
+{
+    Wrong wrong = {.state.engagement = text, .state.engagement_length = strlen(text)};
+    return loads(&wrong, NULL, 0);
+}
+
+static void
+engagement_that_cannot_be_is_refused(void)
+{
+    g_autoptr(GString) many = g_string_new(NULL);
+    for (guint i = 0; i < MRG_ENGAGEMENT_MAX; i++)
+        g_string_append(many, "1 open\n");
+    g_assert_true(reads_engagement(""));
+    g_assert_true(reads_engagement("1 open\n1 click\n9223372036854775799 complaint\n"));
+    g_assert_true(reads_engagement(many->str));
+    g_string_append(many, "1 open\n");
+    g_assert_false(reads_engagement(many->str));
+    static const char *const faults[] = {"\n",
+                                         "1 open",
+                                         "1 read\n",
+                                         " open\n",
+                                         "-1 open\n",
+                                         "1  open\n",
+                                         "1\n",
+                                         "1 ",
+                                         "2 open\n1 open\n",
+                                         "1 open\n\n",
+                                         "x",
+                                         "1 open\r\n",
+                                         "99999999999999999999 open\n"};
+    for (gsize i = 0; i < G_N_ELEMENTS(faults); i++)
+        if (reads_engagement(faults[i]))
+            g_error("engagement %s", faults[i]);
+}
+
+static void
+states_that_cannot_be_are_refused(void)
+{
+    MrgPersonKey home = {{2}}, other = {{3}};
+    MrgConsent consent = {"receive", MRG_CONSENT_GRANTED, 1, "\xff"};
+    MrgSuppression suppression = {"", "manual", 1, 0};
+    Wrong faults[] = {
+        {.state = {.own = {.history = "\xff", .history_length = 1}}},
+        {.state = {.own = {.history = "a\0b", .history_length = 3}}},
+        {.state = {.own = {.history = NULL, .history_length = 1}}},
+        {.state = {.own = {.history = "", .history_length = G_MAXSIZE}}},
+        {.state = {.consents = &consent, .n_consents = 1}},
+        {.state = {.suppressions = &suppression, .n_suppressions = 1}},
+        {.state = {.is_repeat = TRUE, .repeat_reason = "\xff"}},
+        {.state = {.is_repeat = TRUE,
+                   .repeat_verdict = (MrgVerdict) 5,
+                   .repeat_reason = ""}},
+        {.state = {.n_shared = 1}},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(faults); i++)
+        g_assert_false(loads(&faults[i], NULL, 0));
+    Wrong shared = {.state = {.shared = {{.key = home, .history = ""}}, .n_shared = 1}};
+    g_assert_true(loads(&shared, &home, 1));
+    g_assert_false(loads(&shared, &other, 1));
+    shared.state.n_shared = 0;
+    g_assert_false(loads(&shared, &home, 1));
+}
+
+static gboolean
+never_event(const MrgPersonKey *who G_GNUC_UNUSED, const MrgEvent *event G_GNUC_UNUSED,
+            gpointer context G_GNUC_UNUSED)
+{
+    g_assert_not_reached();
+}
+
+static gboolean
+never_hold(const MrgHold *hold G_GNUC_UNUSED, gpointer context G_GNUC_UNUSED)
+{
+    g_assert_not_reached();
+}
+
+static gboolean
+never_suppression(const MrgPersonKey *who G_GNUC_UNUSED,
+                  const MrgSuppression *suppression G_GNUC_UNUSED,
+                  gpointer context G_GNUC_UNUSED)
+{
+    g_assert_not_reached();
+}
+
+static void
+assert_corrupt(gboolean is_done, GError *error)
+{
+    g_assert_false(is_done);
+    g_assert_error(error, MRG_STORE_ERROR, MRG_STORE_ERROR_CORRUPT);
+    g_error_free(error);
+}
+
+static void
+rows_that_cannot_be_are_refused(void)
+{
+    g_autofree char *long_id = g_strnfill(65, 'x');
+    Wrong wrong = {
+        .event = {1, "spring", "promo", NULL, "", MRG_VERDICT_DELIVER, "ok"},
+        .suppression = {"all", "\xff", 1, 0},
+        .hold = {.host = "mx1", .queue_id = long_id, .campaign = "s", .class_name = ""},
+    };
+    MrgStore store = {&wrong_api, &wrong, NULL};
+    MrgHoldFilter filter = {NULL, NULL, G_MAXINT64};
+    GError *error = NULL;
+    gboolean is_done = mrg_store_events(&store, &ann, 9, never_event, NULL, &error);
+    assert_corrupt(is_done, g_steal_pointer(&error));
+    is_done = mrg_store_suppressions(&store, &ann, 0, 9, never_suppression, NULL, &error);
+    assert_corrupt(is_done, g_steal_pointer(&error));
+    is_done = mrg_store_holds(&store, &filter, never_hold, NULL, &error);
+    assert_corrupt(is_done, g_steal_pointer(&error));
+    wrong.hold.queue_id = "4ABC";
+    wrong.hold.is_settled = TRUE;
+    wrong.hold.settlement = MRG_VERDICT_REJECT;
+    is_done = mrg_store_holds(&store, &filter, never_hold, NULL, &error);
+    assert_corrupt(is_done, g_steal_pointer(&error));
+}
+
 /* ---- the sink ------------------------------------------------------------ */
 
 static void
@@ -288,6 +475,9 @@ main(int argc, char **argv)
     add("/registry/settings", settings_are_checked);
     add("/registry/kinds", kinds_are_not_mixed);
     add("/sink/jsonl", events_become_lines);
+    g_test_add_func("/answer/engagement", engagement_that_cannot_be_is_refused);
+    g_test_add_func("/answer/state", states_that_cannot_be_are_refused);
+    g_test_add_func("/answer/rows", rows_that_cannot_be_are_refused);
     g_test_add_func("/nearest", nearest_suggests_what_is_near);
     return g_test_run();
 }
