@@ -10,7 +10,6 @@
 #include "milter/store-check.h"
 
 #define FIELD_NAME_MAX 64
-#define STORE_SIZE_1_0 G_STRUCT_OFFSET(MrgStoreApi, list)
 
 /* ---- settings ---------------------------------------------------------- */
 
@@ -102,12 +101,48 @@ open_instance(const MrgPlugin *plugin, const MrgSetting *settings, gsize n, GErr
     return instance;
 }
 
-static gboolean
-has_store(const MrgPlugin *plugin)
+#define MEMBER(name)                              \
+    {                                             \
+        G_STRUCT_OFFSET(MrgStoreApi, name), #name \
+    }
+
+/* What every store must have. */
+static const struct {
+    gsize offset;
+    const char *name;
+} members[] = {
+    MEMBER(fetch),  MEMBER(load),   MEMBER(commit), MEMBER(campaign_number),
+    MEMBER(create), MEMBER(import), MEMBER(list),   MEMBER(events),
+};
+
+/* The first that is not there; NULL when it is complete. */
+static const char *
+missing_member(const MrgStoreApi *api)
 {
-    const MrgStoreApi *api = plugin->store;
-    return api && api->size >= STORE_SIZE_1_0 && api->fetch && api->load && api->commit &&
-           api->campaign_number && api->create && api->import && api->events;
+    for (gsize i = 0; i < G_N_ELEMENTS(members); i++) {
+        void (*member)(void) = NULL;
+        if (api->size >= members[i].offset + sizeof member)
+            memcpy(&member, (const char *) api + members[i].offset, sizeof member);
+        if (!member)
+            return members[i].name;
+    }
+    return NULL;
+}
+
+static gboolean
+check_store(const MrgPlugin *plugin, GError **error)
+{
+    if (!plugin->store) {
+        g_set_error(error, MRG_ERROR, MRG_ERROR_CONFIG, "%s: is not a store", plugin->name);
+        return FALSE;
+    }
+    const char *missing = missing_member(plugin->store);
+    if (missing)
+        g_set_error(error, MRG_ERROR, MRG_ERROR_CONFIG,
+                    "%s: lacks %s(), which every store must have; install the plugin of "
+                    "this version of Merganser",
+                    plugin->name, missing);
+    return !missing;
 }
 
 MrgStore *
@@ -115,12 +150,8 @@ mrg_store_open(const char *directory, const char *name, const MrgSetting *settin
                GError **error)
 {
     const MrgPlugin *plugin = load_kind(directory, "store", name, error);
-    if (!plugin)
+    if (!plugin || !check_store(plugin, error))
         return NULL;
-    if (!has_store(plugin)) {
-        g_set_error(error, MRG_ERROR, MRG_ERROR_CONFIG, "%s: is not a store", plugin->name);
-        return NULL;
-    }
     gpointer instance = open_instance(plugin, settings, n, error);
     if (!instance)
         return NULL;

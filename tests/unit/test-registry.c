@@ -132,6 +132,26 @@ another_abi_is_refused(Fixture *fixture G_GNUC_UNUSED, gconstpointer data G_GNUC
     assert_refused(folder, "store-no", "does not work with this version");
 }
 
+static void
+assert_store_refused(const char *name, const char *why)
+{
+    g_autofree char *folder = g_test_build_filename(G_TEST_BUILT, "plugins", ".libs", NULL);
+    g_autoptr(GError) error = NULL;
+    g_assert_null(mrg_store_open(folder, name, NULL, 0, &error));
+    g_assert_error(error, MRG_ERROR, MRG_ERROR_CONFIG);
+    g_assert_cmpstr(error->message, ==, why);
+}
+
+static void
+a_store_that_lacks_something_is_refused(void)
+{
+    assert_store_refused("bare", "store-bare: lacks load(), which every store must have; "
+                                 "install the plugin of this version of Merganser");
+    assert_store_refused("short",
+                         "store-short: lacks fetch(), which every store must have; "
+                         "install the plugin of this version of Merganser");
+}
+
 /* ---- settings ----------------------------------------------------------- */
 
 static void
@@ -475,6 +495,7 @@ main(int argc, char **argv)
     add("/registry/settings", settings_are_checked);
     add("/registry/kinds", kinds_are_not_mixed);
     add("/sink/jsonl", events_become_lines);
+    g_test_add_func("/registry/incomplete", a_store_that_lacks_something_is_refused);
     g_test_add_func("/answer/engagement", engagement_that_cannot_be_is_refused);
     g_test_add_func("/answer/state", states_that_cannot_be_are_refused);
     g_test_add_func("/answer/rows", rows_that_cannot_be_are_refused);
