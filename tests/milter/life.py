@@ -137,9 +137,10 @@ def daemon_that_was_killed_can_start_again():
 @tap.case
 def socket_is_for_its_group_alone():
     with Bench(NO_CAP) as bench:
-        tap.equal(oct(bench.merganser.socket.stat().st_mode & 0o777), "0o660", "mode")
+        # The group is let in when the daemon listens, not when the socket appears; and
         # libmilter fails, and so does the daemon, when it is stopped before it listens.
         bench.assert_alive()
+        tap.equal(oct(bench.merganser.socket.stat().st_mode & 0o777), "0o660", "mode")
 
 
 @tap.case

@@ -103,6 +103,8 @@ hostile_output_is_survived(void)
         g_autofree char *value = mrg_milter_attribute(text, "x");
         g_auto(MrgPlace) place = {0};
         g_assert_nonnull(plan);
+        g_assert_true(!address || strlen(address) <= strlen(text));
+        g_assert_true(!value || strlen(value) <= strlen(text));
         if (mrg_place_from_milter(&place, text, "/q", TRUE))
             g_assert_true(place.path || place.port);
     }
