@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The tables of store-sqlite, version 1.  `merganser db init` runs this in one transaction.
+-- The tables of store-sqlite, version 1; sqlite-2.sql has what came since.  `merganser db init`
+-- runs them in one transaction.
 --
 -- Times are microseconds since 1970-01-01 UTC.  A person is a key of 16 bytes, a keyed hash
 -- of the address; the address itself stands in profile and nowhere else.  Where there is no

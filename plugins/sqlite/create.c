@@ -10,6 +10,12 @@
 #define LOCK_WAIT_US (10 * G_USEC_PER_SEC)
 #define FILE_MODE (S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP) /* less the umask */
 
+/* From each version to the next. */
+static const char *const upgrades[MRG_SQLITE_SCHEMA_VERSION] = {
+    mrg_sqlite_schema,
+    mrg_sqlite_schema_2,
+};
+
 static gboolean
 fail_errno(GError **error, const char *file, const char *what)
 {
@@ -84,16 +90,18 @@ make_tables(const MrgSqlite *self, sqlite3 *db, GError **error)
     gboolean is_used = FALSE;
     if (!mrg_sqlite_user_version(db, &version, error) || !has_tables(db, &is_used, error))
         return FALSE;
-    if (version == MRG_SQLITE_SCHEMA_VERSION)
-        return TRUE;
-    if (version != 0 || is_used) {
+    if (version < 0 || version > MRG_SQLITE_SCHEMA_VERSION || (!version && is_used)) {
         g_set_error(error, MRG_STORE_ERROR, MRG_STORE_ERROR_SCHEMA, "%s: %s", self->file,
                     version ? "is of a version that this one does not know"
                             : "holds tables of something else");
         return FALSE;
     }
-    int rc = sqlite3_exec(db, mrg_sqlite_schema, NULL, NULL, NULL);
-    return rc == SQLITE_OK || mrg_sqlite_fail(error, rc, "schema");
+    for (; version < MRG_SQLITE_SCHEMA_VERSION; version++) {
+        int rc = sqlite3_exec(db, upgrades[version], NULL, NULL, NULL);
+        if (rc != SQLITE_OK)
+            return mrg_sqlite_fail(error, rc, "schema");
+    }
+    return TRUE;
 }
 
 static gboolean
@@ -120,4 +128,24 @@ mrg_sqlite_create(MrgSqlite *self, GError **error)
                        run(connection.db, "COMMIT", error);
     mrg_sqlite_disconnect(&connection);
     return is_done;
+}
+
+gboolean
+mrg_sqlite_schema_version(gpointer store, guint *is, guint *needed, GError **error)
+{
+    MrgSqlite *self = store;
+    MrgSqliteConnection connection = {
+        .deadline_us = g_get_monotonic_time() + LOCK_WAIT_US,
+    };
+    int version = 0;
+    if (g_file_test(self->file, G_FILE_TEST_EXISTS)) {
+        gboolean is_done = mrg_sqlite_connect(self, &connection, error) &&
+                           mrg_sqlite_user_version(connection.db, &version, error);
+        mrg_sqlite_disconnect(&connection);
+        if (!is_done)
+            return FALSE;
+    }
+    *is = (guint) version;
+    *needed = MRG_SQLITE_SCHEMA_VERSION;
+    return TRUE;
 }

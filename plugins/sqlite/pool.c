@@ -6,7 +6,8 @@
 
 #include "plugins/sqlite/sqlite.h"
 
-#define PROGRESS_STEPS 4000   /* virtual machine steps between looks at the deadline */
+#define PROGRESS_STEPS 4000 /* virtual machine steps between looks at the deadline */
+#define ADMIN_WAIT_US (60 * G_USEC_PER_SEC)
 #define WAIT_FIRST_US 200     /* then twice as long each time, up to */
 #define WAIT_LONGEST_US 10000 /* this, because SQLite has no queue for its locks */
 
@@ -16,14 +17,18 @@ static const char *const statements[MRG_SQL_N] = {
     [MRG_SQL_COMMIT] = "COMMIT",
     [MRG_SQL_PROFILE] = "SELECT 1 FROM profile WHERE key = ?1",
     [MRG_SQL_FIELD] = "SELECT type, value FROM field WHERE key = ?1 AND name = ?2",
-    [MRG_SQL_PERSON] = "SELECT version, history FROM person WHERE key = ?1",
+    [MRG_SQL_PERSON] = "SELECT version, history, engagement FROM person WHERE key = ?1",
     [MRG_SQL_CONSENTS] = "SELECT purpose, source, state, at FROM consent WHERE key = ?1",
     [MRG_SQL_SUPPRESSIONS] =
         "SELECT scope, reason, at, until FROM suppression WHERE key = ?1",
-    [MRG_SQL_RECORDED] = "SELECT verdict, reason FROM event WHERE message = ?1",
+    [MRG_SQL_RECORDED] = "SELECT verdict, reason, until FROM event WHERE message = ?1 "
+                         "ORDER BY id DESC LIMIT 1",
     [MRG_SQL_EVENTS] =
-        "SELECT at, campaign, class, verdict, reason FROM event WHERE key = ?1 "
-        "ORDER BY id DESC LIMIT ?2",
+        "SELECT at, campaign, class, sender, tags, verdict, reason, key FROM event "
+        "WHERE key = ?1 ORDER BY at DESC, id DESC LIMIT ?2",
+    [MRG_SQL_EVENTS_SINCE] =
+        "SELECT at, campaign, class, sender, tags, verdict, reason, key FROM event "
+        "WHERE at >= ?1 ORDER BY at, id",
     [MRG_SQL_PEOPLE] = "SELECT address FROM profile ORDER BY key LIMIT ?1",
     [MRG_SQL_CAMPAIGN] = "SELECT number FROM campaign WHERE name = ?1",
     [MRG_SQL_ADD_CAMPAIGN] = "INSERT INTO campaign (name) VALUES (?1) "
@@ -34,8 +39,36 @@ static const char *const statements[MRG_SQL_N] = {
         "UPDATE person SET version = version + 1, "
         "history = coalesce(?2, history) WHERE key = ?1 AND version = ?3",
     [MRG_SQL_ADD_EVENT] =
-        "INSERT INTO event (at, key, campaign, class, verdict, reason, message) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO event (at, key, campaign, class, verdict, reason, message, sender, "
+        "tags, until) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    [MRG_SQL_ADD_HOLD] =
+        "INSERT INTO hold (message, key, host, queue_id, campaign, class, at, until) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [MRG_SQL_HOLD] = "SELECT key FROM hold WHERE message = ?1 AND settlement IS NULL",
+    [MRG_SQL_MOVE_HOLD] = "UPDATE hold SET host = ?2, queue_id = ?3 WHERE message = ?1",
+    [MRG_SQL_SETTLE_HOLD] =
+        "UPDATE hold SET settlement = ?2, until = ?3, is_changed = 0 WHERE message = ?1",
+    [MRG_SQL_END_HOLD] = "DELETE FROM hold WHERE message = ?1",
+    [MRG_SQL_HOLDS] =
+        "SELECT message, key, host, queue_id, campaign, class, at, until, settlement "
+        "FROM hold WHERE (?1 IS NULL OR host = ?1) AND (?2 IS NULL OR campaign = ?2) "
+        "AND (?3 = 9223372036854775807 OR settlement IS NOT NULL OR is_changed "
+        "OR (until != 0 AND until <= ?3)) ORDER BY at, message",
+    [MRG_SQL_LINK] = "SELECT number FROM link WHERE campaign = ?1 AND hash = ?2",
+    [MRG_SQL_ADD_LINK] =
+        "INSERT INTO link (campaign, number, hash, target) SELECT ?1, 1 + coalesce("
+        "(SELECT max(number) FROM link WHERE campaign = ?1), 0), ?2, ?3 WHERE TRUE "
+        "ON CONFLICT (campaign, hash) DO NOTHING",
+    [MRG_SQL_PUT_ENGAGEMENT] =
+        "INSERT INTO person (key, version, engagement) VALUES (?1, 1, ?2) "
+        "ON CONFLICT (key) DO UPDATE "
+        "SET version = version + 1, engagement = excluded.engagement",
+    [MRG_SQL_ACTIVE_SUPPRESSIONS] =
+        "SELECT key, scope, reason, at, until FROM suppression "
+        "WHERE (?1 IS NULL OR key = ?1) AND (until = 0 OR until > ?2) LIMIT ?3",
+    [MRG_SQL_END_SUPPRESSION] =
+        "UPDATE suppression SET until = ?2 WHERE key = ?1 AND (until = 0 OR until > ?2) "
+        "AND (?3 IS NULL OR scope = ?3) AND (?4 IS NULL OR reason = ?4)",
     [MRG_SQL_PUT_PROFILE] = "INSERT INTO profile (key, address) VALUES (?1, ?2) "
                             "ON CONFLICT (key) DO UPDATE SET address = excluded.address",
     [MRG_SQL_PUT_FIELD] =
@@ -45,14 +78,15 @@ static const char *const statements[MRG_SQL_N] = {
     [MRG_SQL_DROP_FIELD] = "DELETE FROM field WHERE key = ?1 AND name = ?2",
     [MRG_SQL_ADD_CONSENT] =
         "INSERT OR IGNORE INTO consent_log (key, purpose, state, at, source) "
-        "SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM consent "
-        "WHERE key = ?1 AND purpose = ?2 AND state = ?3)",
+        "VALUES (?1, ?2, ?3, ?4, ?5)",
     [MRG_SQL_ADD_SUPPRESSION] =
         "INSERT INTO suppression (key, scope, reason, at, until) "
         "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (key, scope, reason) DO UPDATE "
-        "SET until = excluded.until "
-        "WHERE suppression.until != 0 AND (excluded.until = 0 OR "
-        "excluded.until > suppression.until)",
+        "SET at = iif(suppression.until <= excluded.at, excluded.at, suppression.at), "
+        "until = iif(suppression.until <= excluded.at OR excluded.until = 0, "
+        "excluded.until, max(suppression.until, excluded.until)) "
+        "WHERE suppression.until != 0 AND (suppression.until <= excluded.at "
+        "OR excluded.until = 0 OR excluded.until > suppression.until)",
 };
 
 /* ---- errors ------------------------------------------------------------ */
@@ -125,7 +159,7 @@ set_up(const MrgSqlite *self, MrgSqliteConnection *connection)
 {
     g_autofree char *pragmas = g_strdup_printf(
         "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA synchronous = %s;"
-        "PRAGMA query_only = %s;",
+        "PRAGMA query_only = %s; PRAGMA secure_delete = ON;",
         self->is_full ? "FULL" : "NORMAL", connection->is_writer ? "OFF" : "ON");
     sqlite3_extended_result_codes(connection->db, 1);
     sqlite3_busy_handler(connection->db, wait_for_lock, connection);
@@ -311,4 +345,18 @@ mrg_sqlite_return(MrgSqlite *self, MrgSqliteConnection *connection)
             mrg_sqlite_disconnect(connection);
     }
     give_back(self, connection);
+}
+
+MrgSqliteConnection *
+mrg_sqlite_borrow_long(MrgSqlite *self, gboolean is_writer, GError **error)
+{
+    gint64 lock_by_us = g_get_monotonic_time() + ADMIN_WAIT_US;
+    MrgSqliteConnection *connection = mrg_sqlite_borrow(self, is_writer, lock_by_us, error);
+    if (connection && mrg_sqlite_begin(connection, error)) {
+        connection->deadline_us = MRG_SQLITE_NO_DEADLINE;
+        return connection;
+    }
+    if (connection)
+        mrg_sqlite_return(self, connection);
+    return NULL;
 }

@@ -12,99 +12,16 @@
 
 #include "plugins/sqlite/sqlite.h"
 
-#define IMPORT_WAIT_US (60 * G_USEC_PER_SEC)
-#define READ_WAIT_US (10 * G_USEC_PER_SEC)
-
-/* ---- statements -------------------------------------------------------- */
-
-static sqlite3_stmt *
-fresh(const MrgSqliteConnection *connection, MrgSqliteStatement which)
-{
-    sqlite3_stmt *statement = connection->statements[which];
-    sqlite3_reset(statement);
-    sqlite3_clear_bindings(statement);
-    return statement;
-}
-
-/* Arguments live until the statement is reset, so nothing is copied. */
-static void
-bind_key(sqlite3_stmt *statement, int at, const guint8 *bytes)
-{
-    sqlite3_bind_blob(statement, at, bytes, MRG_KEY_BYTES, SQLITE_STATIC);
-}
-
-static void
-bind_text(sqlite3_stmt *statement, int at, const char *text, gsize length)
-{
-    sqlite3_bind_text64(statement, at, text, length, SQLITE_STATIC, SQLITE_UTF8);
-}
-
-static void
-bind_string(sqlite3_stmt *statement, int at, const char *text)
-{
-    bind_text(statement, at, text, strlen(text));
-}
-
-static gboolean
-run(sqlite3_stmt *statement, const char *what, GError **error)
-{
-    int rc = sqlite3_step(statement);
-    sqlite3_reset(statement);
-    return rc == SQLITE_DONE || mrg_sqlite_fail(error, rc, what);
-}
-
-/* TRUE while there are rows; *is_done tells the end from a failure. */
-static gboolean
-next_row(sqlite3_stmt *statement, const char *what, gboolean *is_done, GError **error)
-{
-    int rc = sqlite3_step(statement);
-    *is_done = rc == SQLITE_DONE;
-    if (rc == SQLITE_ROW)
-        return TRUE;
-    sqlite3_reset(statement);
-    if (rc != SQLITE_DONE)
-        mrg_sqlite_fail(error, rc, what);
-    return FALSE;
-}
-
-static gboolean
-begin(const MrgSqliteConnection *connection, GError **error)
-{
-    MrgSqliteStatement how =
-        connection->is_writer ? MRG_SQL_BEGIN_IMMEDIATE : MRG_SQL_BEGIN;
-    return run(fresh(connection, how), "begin", error);
-}
-
-static gboolean
-commit(const MrgSqliteConnection *connection, GError **error)
-{
-    return run(fresh(connection, MRG_SQL_COMMIT), "commit", error);
-}
-
-static const char *
-copy_column(sqlite3_stmt *statement, int column, const MrgMemory *memory, gsize *length)
-{
-    const void *text = sqlite3_column_text(statement, column);
-    gsize n = (gsize) sqlite3_column_bytes(statement, column);
-    char *copy = memory->alloc(memory->context, n + 1);
-    if (n)
-        memcpy(copy, text, n);
-    copy[n] = '\0';
-    if (length)
-        *length = n;
-    return copy;
-}
-
 /* ---- fetch ------------------------------------------------------------- */
 
 static MrgFetch
 find_profile(const MrgSqliteConnection *connection, const MrgPersonKey *person,
              GError **error)
 {
-    sqlite3_stmt *statement = fresh(connection, MRG_SQL_PROFILE);
-    bind_key(statement, 1, person->bytes);
+    sqlite3_stmt *statement = mrg_sqlite_fresh(connection, MRG_SQL_PROFILE);
+    mrg_sqlite_bind_key(statement, 1, person->bytes);
     gboolean is_done;
-    if (next_row(statement, "profile", &is_done, error)) {
+    if (mrg_sqlite_next(statement, "profile", &is_done, error)) {
         sqlite3_reset(statement);
         return MRG_FETCH_HIT;
     }
@@ -117,12 +34,12 @@ read_field(sqlite3_stmt *statement, const char *name, MrgField *field,
 {
     gboolean is_done;
     sqlite3_reset(statement);
-    bind_string(statement, 2, name);
+    mrg_sqlite_bind(statement, 2, name);
     *field = (MrgField){.type = MRG_FIELD_MISSING};
-    if (!next_row(statement, "field", &is_done, error))
+    if (!mrg_sqlite_next(statement, "field", &is_done, error))
         return is_done;
     field->type = (MrgFieldType) sqlite3_column_int(statement, 0);
-    field->text = copy_column(statement, 1, memory, &field->length);
+    field->text = mrg_sqlite_copy(statement, 1, memory, &field->length);
     return TRUE;
 }
 
@@ -132,12 +49,25 @@ read_fields(const MrgSqliteConnection *connection, const MrgPersonKey *person,
             const char *const *names, gsize n_names, MrgField *fields,
             const MrgMemory *memory, GError **error)
 {
-    sqlite3_stmt *statement = fresh(connection, MRG_SQL_FIELD);
-    bind_key(statement, 1, person->bytes);
+    sqlite3_stmt *statement = mrg_sqlite_fresh(connection, MRG_SQL_FIELD);
+    mrg_sqlite_bind_key(statement, 1, person->bytes);
     for (gsize i = 0; i < n_names; i++)
         if (!read_field(statement, names[i], &fields[i], memory, error))
             return FALSE;
     return TRUE;
+}
+
+/* Within a transaction. */
+static MrgFetch
+read_profile(const MrgSqliteConnection *connection, const MrgPersonKey *person,
+             const char *const *names, gsize n_names, MrgField *fields,
+             const MrgMemory *memory, GError **error)
+{
+    MrgFetch found = find_profile(connection, person, error);
+    if (found == MRG_FETCH_HIT &&
+        !read_fields(connection, person, names, n_names, fields, memory, error))
+        return MRG_FETCH_ERROR;
+    return found;
 }
 
 static MrgFetch
@@ -150,200 +80,29 @@ store_fetch(gpointer store, const MrgPersonKey *person, const char *const *names
     if (!connection)
         return MRG_FETCH_ERROR;
     MrgFetch found = MRG_FETCH_ERROR;
-    if (begin(connection, error))
-        found = find_profile(connection, person, error);
-    if (found == MRG_FETCH_HIT &&
-        !read_fields(connection, person, names, n_names, fields, memory, error))
-        found = MRG_FETCH_ERROR;
+    if (mrg_sqlite_begin(connection, error))
+        found = read_profile(connection, person, names, n_names, fields, memory, error);
     mrg_sqlite_return(self, connection);
     return found;
 }
 
-/* ---- load -------------------------------------------------------------- */
-
-static gboolean
-read_person(const MrgSqliteConnection *connection, const MrgPersonKey *person,
-            MrgState *state, const MrgMemory *memory, GError **error)
-{
-    sqlite3_stmt *statement = fresh(connection, MRG_SQL_PERSON);
-    bind_key(statement, 1, person->bytes);
-    gboolean is_done;
-    if (!next_row(statement, "person", &is_done, error))
-        return is_done;
-    state->own.version = (guint64) sqlite3_column_int64(statement, 0);
-    state->own.history = copy_column(statement, 1, memory, &state->own.history_length);
-    return TRUE;
-}
-
-static gpointer
-copy_array(const GArray *array, gsize size, const MrgMemory *memory)
-{
-    gpointer copy = memory->alloc(memory->context, array->len * size);
-    if (array->len)
-        memcpy(copy, array->data, array->len * size);
-    return copy;
-}
-
-static gboolean
-read_consents(const MrgSqliteConnection *connection, const MrgPersonKey *person,
-              MrgState *state, const MrgMemory *memory, GError **error)
-{
-    g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(MrgConsent));
-    sqlite3_stmt *statement = fresh(connection, MRG_SQL_CONSENTS);
-    bind_key(statement, 1, person->bytes);
-    gboolean is_done;
-    while (next_row(statement, "consent", &is_done, error)) {
-        MrgConsent row = {
-            .purpose = copy_column(statement, 0, memory, NULL),
-            .source = copy_column(statement, 1, memory, NULL),
-            .state = (MrgConsentState) sqlite3_column_int(statement, 2),
-            .at_us = sqlite3_column_int64(statement, 3),
-        };
-        g_array_append_val(rows, row);
-    }
-    state->consents = copy_array(rows, sizeof(MrgConsent), memory);
-    state->n_consents = rows->len;
-    return is_done;
-}
-
-static gboolean
-read_suppressions(const MrgSqliteConnection *connection, const MrgPersonKey *person,
-                  MrgState *state, const MrgMemory *memory, GError **error)
-{
-    g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(MrgSuppression));
-    sqlite3_stmt *statement = fresh(connection, MRG_SQL_SUPPRESSIONS);
-    bind_key(statement, 1, person->bytes);
-    gboolean is_done;
-    while (next_row(statement, "suppression", &is_done, error)) {
-        MrgSuppression row = {
-            .scope = copy_column(statement, 0, memory, NULL),
-            .reason = copy_column(statement, 1, memory, NULL),
-            .at_us = sqlite3_column_int64(statement, 2),
-            .until_us = sqlite3_column_int64(statement, 3),
-        };
-        g_array_append_val(rows, row);
-    }
-    state->suppressions = copy_array(rows, sizeof(MrgSuppression), memory);
-    state->n_suppressions = rows->len;
-    return is_done;
-}
-
-static gboolean
-read_recorded(const MrgSqliteConnection *connection, const MrgMessageKey *message,
-              MrgState *state, const MrgMemory *memory, GError **error)
-{
-    sqlite3_stmt *statement = fresh(connection, MRG_SQL_RECORDED);
-    bind_key(statement, 1, message->bytes);
-    gboolean is_done;
-    if (!next_row(statement, "recorded outcome", &is_done, error))
-        return is_done;
-    state->is_repeat = TRUE;
-    state->repeat_verdict = (MrgVerdict) sqlite3_column_int(statement, 0);
-    state->repeat_reason = copy_column(statement, 1, memory, NULL);
-    return TRUE;
-}
-
-static gboolean
-store_load(gpointer store, const MrgPersonKey *person, const MrgMessageKey *message,
-           const MrgPersonKey *shared G_GNUC_UNUSED, gsize n_shared G_GNUC_UNUSED,
-           MrgState *state, const MrgMemory *memory, gint64 deadline_us, GError **error)
+static MrgFetch
+store_fetch_and_load(gpointer store, const MrgPersonKey *person, const char *const *names,
+                     gsize n_names, MrgField *fields, const MrgMessageKey *message,
+                     const MrgPersonKey *shared, gsize n_shared, MrgState *state,
+                     const MrgMemory *memory, gint64 deadline_us, GError **error)
 {
     MrgSqlite *self = store;
     MrgSqliteConnection *connection = mrg_sqlite_borrow(self, FALSE, deadline_us, error);
     if (!connection)
-        return FALSE;
-    MrgState loaded = {.own.history = ""};
-    gboolean is_done = begin(connection, error) &&
-                       read_person(connection, person, &loaded, memory, error) &&
-                       read_consents(connection, person, &loaded, memory, error) &&
-                       read_suppressions(connection, person, &loaded, memory, error);
-    if (is_done && message)
-        is_done = read_recorded(connection, message, &loaded, memory, error);
+        return MRG_FETCH_ERROR;
+    MrgFetch found = MRG_FETCH_ERROR;
+    if (mrg_sqlite_begin(connection, error) &&
+        mrg_sqlite_read_state(connection, person, message, shared, n_shared, state, memory,
+                              error))
+        found = read_profile(connection, person, names, n_names, fields, memory, error);
     mrg_sqlite_return(self, connection);
-    if (is_done)
-        *state = loaded;
-    return is_done;
-}
-
-/* ---- commit ------------------------------------------------------------ */
-
-static MrgCommit
-check_new(const MrgSqliteConnection *connection, const MrgMessageKey *message,
-          GError **error)
-{
-    sqlite3_stmt *statement = fresh(connection, MRG_SQL_RECORDED);
-    bind_key(statement, 1, message->bytes);
-    gboolean is_done;
-    if (next_row(statement, "recorded outcome", &is_done, error)) {
-        sqlite3_reset(statement);
-        return MRG_COMMIT_CONFLICT;
-    }
-    return is_done ? MRG_COMMIT_DONE : MRG_COMMIT_ERROR;
-}
-
-static MrgCommit
-swap_person(const MrgSqliteConnection *connection, const MrgOutcome *outcome,
-            GError **error)
-{
-    MrgSqliteStatement how = outcome->version ? MRG_SQL_RAISE_PERSON : MRG_SQL_ADD_PERSON;
-    sqlite3_stmt *statement = fresh(connection, how);
-    bind_key(statement, 1, outcome->person.bytes);
-    if (outcome->history)
-        bind_text(statement, 2, outcome->history, outcome->history_length);
-    if (outcome->version)
-        sqlite3_bind_int64(statement, 3, (sqlite3_int64) outcome->version);
-    if (!run(statement, "person", error))
-        return MRG_COMMIT_ERROR;
-    return sqlite3_changes(connection->db) ? MRG_COMMIT_DONE : MRG_COMMIT_CONFLICT;
-}
-
-static MrgCommit
-add_event(const MrgSqliteConnection *connection, const MrgOutcome *outcome, GError **error)
-{
-    sqlite3_stmt *statement = fresh(connection, MRG_SQL_ADD_EVENT);
-    sqlite3_bind_int64(statement, 1, outcome->event.at_us);
-    bind_key(statement, 2, outcome->person.bytes);
-    bind_string(statement, 3, outcome->event.campaign);
-    bind_string(statement, 4, outcome->event.class_name);
-    sqlite3_bind_int(statement, 5, (int) outcome->event.verdict);
-    bind_string(statement, 6, outcome->event.reason);
-    if (outcome->is_final)
-        bind_key(statement, 7, outcome->message.bytes);
-    return run(statement, "event", error) ? MRG_COMMIT_DONE : MRG_COMMIT_ERROR;
-}
-
-/* After COMMIT failed: while the transaction is open nothing is written; when it is not,
- * the disk failed under it, and what the file holds shows when it is read again. */
-static MrgCommit
-end_commit(const MrgSqliteConnection *connection, GError **error)
-{
-    g_autoptr(GError) problem = NULL;
-    if (commit(connection, &problem))
-        return MRG_COMMIT_DONE;
-    if (sqlite3_get_autocommit(connection->db))
-        return MRG_COMMIT_UNCERTAIN;
-    g_propagate_error(error, g_steal_pointer(&problem));
-    return MRG_COMMIT_ERROR;
-}
-
-static MrgCommit
-store_commit(gpointer store, const MrgOutcome *outcome, gint64 deadline_us, GError **error)
-{
-    MrgSqlite *self = store;
-    MrgSqliteConnection *connection = mrg_sqlite_borrow(self, TRUE, deadline_us, error);
-    if (!connection)
-        return MRG_COMMIT_ERROR;
-    MrgCommit result = begin(connection, error) ? MRG_COMMIT_DONE : MRG_COMMIT_ERROR;
-    if (result == MRG_COMMIT_DONE)
-        result = check_new(connection, &outcome->message, error);
-    if (result == MRG_COMMIT_DONE)
-        result = swap_person(connection, outcome, error);
-    if (result == MRG_COMMIT_DONE)
-        result = add_event(connection, outcome, error);
-    if (result == MRG_COMMIT_DONE)
-        result = end_commit(connection, error);
-    mrg_sqlite_return(self, connection);
-    return result;
+    return found;
 }
 
 /* ---- campaigns --------------------------------------------------------- */
@@ -353,11 +112,11 @@ static gboolean
 find_campaign(const MrgSqliteConnection *connection, const char *campaign, guint32 *number,
               GError **error)
 {
-    sqlite3_stmt *statement = fresh(connection, MRG_SQL_CAMPAIGN);
-    bind_string(statement, 1, campaign);
+    sqlite3_stmt *statement = mrg_sqlite_fresh(connection, MRG_SQL_CAMPAIGN);
+    mrg_sqlite_bind(statement, 1, campaign);
     gboolean is_done;
     *number = 0;
-    if (!next_row(statement, "campaign", &is_done, error))
+    if (!mrg_sqlite_next(statement, "campaign", &is_done, error))
         return is_done;
     gint64 found = sqlite3_column_int64(statement, 0);
     sqlite3_reset(statement);
@@ -386,12 +145,13 @@ static gboolean
 number_campaign(const MrgSqliteConnection *connection, const char *campaign,
                 guint32 *number, GError **error)
 {
-    if (!begin(connection, error))
+    if (!mrg_sqlite_begin(connection, error))
         return FALSE;
-    sqlite3_stmt *statement = fresh(connection, MRG_SQL_ADD_CAMPAIGN);
-    bind_string(statement, 1, campaign);
-    return run(statement, "campaign", error) &&
-           find_campaign(connection, campaign, number, error) && commit(connection, error);
+    sqlite3_stmt *statement = mrg_sqlite_fresh(connection, MRG_SQL_ADD_CAMPAIGN);
+    mrg_sqlite_bind(statement, 1, campaign);
+    return mrg_sqlite_run(statement, "campaign", error) &&
+           find_campaign(connection, campaign, number, error) &&
+           mrg_sqlite_finish(connection, error);
 }
 
 static gboolean
@@ -415,166 +175,75 @@ store_campaign_number(gpointer store, const char *campaign, guint32 *number,
     return TRUE;
 }
 
-/* ---- import ------------------------------------------------------------ */
+/* ---- links ------------------------------------------------------------- */
 
+/* numbers[i] is 0 for a target that has none yet; *n_absent counts them. */
 static gboolean
-put_field(const MrgSqliteConnection *connection, const MrgPersonKey *person,
-          const MrgProfileField *field, GError **error)
+find_links(const MrgSqliteConnection *connection, guint32 campaign, char *const *hashes,
+           gsize n, guint32 *numbers, gsize *n_absent, GError **error)
 {
-    gboolean is_gone =
-        field->value.type == MRG_FIELD_NULL || field->value.type == MRG_FIELD_MISSING;
-    sqlite3_stmt *statement =
-        fresh(connection, is_gone ? MRG_SQL_DROP_FIELD : MRG_SQL_PUT_FIELD);
-    bind_key(statement, 1, person->bytes);
-    bind_string(statement, 2, field->name);
-    if (!is_gone) {
-        sqlite3_bind_int(statement, 3, (int) field->value.type);
-        bind_text(statement, 4, field->value.text, field->value.length);
+    *n_absent = 0;
+    for (gsize i = 0; i < n; i++) {
+        sqlite3_stmt *statement = mrg_sqlite_fresh(connection, MRG_SQL_LINK);
+        sqlite3_bind_int64(statement, 1, campaign);
+        mrg_sqlite_bind(statement, 2, hashes[i]);
+        gboolean is_done = TRUE;
+        gboolean is_there = mrg_sqlite_next(statement, "link", &is_done, error);
+        if (!is_there && !is_done)
+            return FALSE;
+        numbers[i] = is_there ? (guint32) sqlite3_column_int64(statement, 0) : 0;
+        *n_absent += !is_there;
+        sqlite3_reset(statement);
     }
-    return run(statement, "field", error);
-}
-
-static gboolean
-put_consent(const MrgSqliteConnection *connection, const MrgPersonKey *person,
-            const MrgConsent *consent, GError **error)
-{
-    sqlite3_stmt *statement = fresh(connection, MRG_SQL_ADD_CONSENT);
-    bind_key(statement, 1, person->bytes);
-    bind_string(statement, 2, consent->purpose);
-    sqlite3_bind_int(statement, 3, (int) consent->state);
-    sqlite3_bind_int64(statement, 4, consent->at_us);
-    bind_string(statement, 5, consent->source ? consent->source : "");
-    return run(statement, "consent", error);
-}
-
-static gboolean
-put_suppression(const MrgSqliteConnection *connection, const MrgPersonKey *person,
-                const MrgSuppression *suppression, GError **error)
-{
-    sqlite3_stmt *statement = fresh(connection, MRG_SQL_ADD_SUPPRESSION);
-    bind_key(statement, 1, person->bytes);
-    bind_string(statement, 2, suppression->scope);
-    bind_string(statement, 3, suppression->reason);
-    sqlite3_bind_int64(statement, 4, suppression->at_us);
-    sqlite3_bind_int64(statement, 5, suppression->until_us);
-    return run(statement, "suppression", error);
-}
-
-static gboolean
-put_profile(const MrgSqliteConnection *connection, const MrgProfile *profile,
-            GError **error)
-{
-    const MrgPersonKey *person = &profile->person;
-    sqlite3_stmt *statement = fresh(connection, MRG_SQL_PUT_PROFILE);
-    bind_key(statement, 1, person->bytes);
-    bind_string(statement, 2, profile->address);
-    if (!run(statement, "profile", error))
-        return FALSE;
-    for (gsize i = 0; i < profile->n_fields; i++)
-        if (!put_field(connection, person, &profile->fields[i], error))
-            return FALSE;
-    for (gsize i = 0; i < profile->n_consents; i++)
-        if (!put_consent(connection, person, &profile->consents[i], error))
-            return FALSE;
-    for (gsize i = 0; i < profile->n_suppressions; i++)
-        if (!put_suppression(connection, person, &profile->suppressions[i], error))
-            return FALSE;
     return TRUE;
 }
 
 static gboolean
-put_all(const MrgSqliteConnection *connection, MrgProfileNext next, gpointer context,
-        guint64 *n, GError **error)
+add_links(const MrgSqliteConnection *connection, guint32 campaign, char *const *hashes,
+          const char *const *targets, gsize n, GError **error)
 {
-    g_autoptr(GError) problem = NULL;
-    const MrgProfile *profile;
-    while ((profile = next(context, &problem))) {
-        if (!put_profile(connection, profile, error))
+    for (gsize i = 0; i < n; i++) {
+        sqlite3_stmt *statement = mrg_sqlite_fresh(connection, MRG_SQL_ADD_LINK);
+        sqlite3_bind_int64(statement, 1, campaign);
+        mrg_sqlite_bind(statement, 2, hashes[i]);
+        mrg_sqlite_bind(statement, 3, targets[i]);
+        if (!mrg_sqlite_run(statement, "link", error))
             return FALSE;
-        (*n)++;
     }
-    if (!problem)
-        return TRUE;
-    g_propagate_error(error, g_steal_pointer(&problem));
-    return FALSE;
+    return TRUE;
 }
 
+/* Looks, or as the writer adds what is absent first. */
 static gboolean
-store_import(gpointer store, MrgProfileNext next, gpointer context, guint64 *n_imported,
-             GError **error)
+number_links(MrgSqlite *self, gboolean is_writer, guint32 campaign, char *const *hashes,
+             const char *const *targets, gsize n, guint32 *numbers, gsize *n_absent,
+             gint64 deadline_us, GError **error)
 {
-    MrgSqlite *self = store;
-    gint64 lock_by_us = g_get_monotonic_time() + IMPORT_WAIT_US;
-    MrgSqliteConnection *connection = mrg_sqlite_borrow(self, TRUE, lock_by_us, error);
+    MrgSqliteConnection *connection =
+        mrg_sqlite_borrow(self, is_writer, deadline_us, error);
     if (!connection)
         return FALSE;
-    guint64 n = 0;
-    gboolean is_done = begin(connection, error);
-    /* Only the lock is waited for; the work takes as long as there are profiles. */
-    connection->deadline_us = MRG_SQLITE_NO_DEADLINE;
-    is_done = is_done && put_all(connection, next, context, &n, error) &&
-              commit(connection, error);
+    gboolean is_done =
+        mrg_sqlite_begin(connection, error) &&
+        (!is_writer || add_links(connection, campaign, hashes, targets, n, error)) &&
+        find_links(connection, campaign, hashes, n, numbers, n_absent, error) &&
+        mrg_sqlite_finish(connection, error);
     mrg_sqlite_return(self, connection);
-    if (is_done)
-        *n_imported = n;
     return is_done;
 }
 
-/* ---- events ------------------------------------------------------------ */
-
 static gboolean
-visit_row(const MrgPersonKey *person, sqlite3_stmt *statement, MrgEventVisit visit,
-          gpointer context)
+store_link_numbers(gpointer store, guint32 campaign, const char *const *targets, gsize n,
+                   guint32 *numbers, gint64 deadline_us, GError **error)
 {
-    MrgEvent event = {
-        .at_us = sqlite3_column_int64(statement, 0),
-        .campaign = (const char *) sqlite3_column_text(statement, 1),
-        .class_name = (const char *) sqlite3_column_text(statement, 2),
-        .verdict = (MrgVerdict) sqlite3_column_int(statement, 3),
-        .sender = "",
-        .tags = "",
-        .reason = (const char *) sqlite3_column_text(statement, 4),
-    };
-    return visit(person, &event, context);
-}
-
-static gboolean
-store_events(gpointer store, const MrgPersonKey *person, gsize limit, MrgEventVisit visit,
-             gpointer context, GError **error)
-{
-    MrgSqlite *self = store;
-    gint64 deadline_us = g_get_monotonic_time() + READ_WAIT_US;
-    MrgSqliteConnection *connection = mrg_sqlite_borrow(self, FALSE, deadline_us, error);
-    if (!connection)
-        return FALSE;
-    sqlite3_stmt *statement = fresh(connection, MRG_SQL_EVENTS);
-    bind_key(statement, 1, person->bytes);
-    sqlite3_bind_int64(statement, 2, (sqlite3_int64) MIN(limit, (gsize) G_MAXINT));
-    gboolean is_done = FALSE, is_wanted = TRUE;
-    while (is_wanted && next_row(statement, "events", &is_done, error))
-        is_wanted = visit_row(person, statement, visit, context);
-    mrg_sqlite_return(self, connection);
-    return is_done || !is_wanted;
-}
-
-/* ---- people ------------------------------------------------------------ */
-
-static gboolean
-store_list(gpointer store, gsize limit, MrgPersonVisit visit, gpointer context,
-           GError **error)
-{
-    MrgSqlite *self = store;
-    gint64 deadline_us = g_get_monotonic_time() + READ_WAIT_US;
-    MrgSqliteConnection *connection = mrg_sqlite_borrow(self, FALSE, deadline_us, error);
-    if (!connection)
-        return FALSE;
-    sqlite3_stmt *statement = fresh(connection, MRG_SQL_PEOPLE);
-    sqlite3_bind_int64(statement, 1, (sqlite3_int64) MIN(limit, (gsize) G_MAXINT));
-    gboolean is_done = FALSE, is_wanted = TRUE;
-    while (is_wanted && next_row(statement, "people", &is_done, error))
-        is_wanted = visit((const char *) sqlite3_column_text(statement, 0), context);
-    mrg_sqlite_return(self, connection);
-    return is_done || !is_wanted;
+    gsize n_absent = 0;
+    g_auto(GStrv) hashes = g_new0(char *, n + 1);
+    for (gsize i = 0; i < n; i++)
+        hashes[i] = g_compute_checksum_for_string(G_CHECKSUM_SHA256, targets[i], -1);
+    return number_links(store, FALSE, campaign, hashes, targets, n, numbers, &n_absent,
+                        deadline_us, error) &&
+           (!n_absent || number_links(store, TRUE, campaign, hashes, targets, n, numbers,
+                                      &n_absent, deadline_us, error));
 }
 
 /* ---- plugin ------------------------------------------------------------ */
@@ -642,13 +311,28 @@ static const MrgSettingInfo settings_known[] = {
 static const MrgStoreApi api = {
     .size = sizeof(MrgStoreApi),
     .fetch = store_fetch,
-    .load = store_load,
-    .commit = store_commit,
+    .load = mrg_sqlite_load,
+    .fetch_and_load = store_fetch_and_load,
+    .commit = mrg_sqlite_commit,
+    .move_hold = mrg_sqlite_move_hold,
     .campaign_number = store_campaign_number,
+    .link_numbers = store_link_numbers,
     .create = store_create,
-    .import = store_import,
-    .events = store_events,
-    .list = store_list,
+    .schema_version = mrg_sqlite_schema_version,
+    .retain = mrg_sqlite_retain,
+    .import = mrg_sqlite_import,
+    .list = mrg_sqlite_list,
+    .rows_of = mrg_sqlite_rows_of,
+    .erase = mrg_sqlite_erase,
+    .search = mrg_sqlite_search,
+    .suppressions = mrg_sqlite_suppressions,
+    .end_suppression = mrg_sqlite_end_suppression,
+    .put_history = mrg_sqlite_put_history,
+    .events = mrg_sqlite_events,
+    .events_since = mrg_sqlite_events_since,
+    .holds = mrg_sqlite_holds,
+    .settle_hold = mrg_sqlite_settle_hold,
+    .end_hold = mrg_sqlite_end_hold,
 };
 
 static const MrgPlugin plugin = {

@@ -18,12 +18,13 @@
 
 #include "plugins/merganser-plugin.h"
 
-#define MRG_SQLITE_SCHEMA_VERSION 1
+#define MRG_SQLITE_SCHEMA_VERSION 2
 #define MRG_SQLITE_READERS_MAX 64
 #define MRG_SQLITE_NO_DEADLINE G_MAXINT64
 
-/* conf/sql/sqlite.sql, by the build. */
+/* conf/sql/sqlite.sql and sqlite-2.sql, by the build. */
 extern const char mrg_sqlite_schema[];
+extern const char mrg_sqlite_schema_2[];
 
 typedef enum {
     MRG_SQL_BEGIN,
@@ -36,12 +37,24 @@ typedef enum {
     MRG_SQL_SUPPRESSIONS,
     MRG_SQL_RECORDED,
     MRG_SQL_EVENTS,
+    MRG_SQL_EVENTS_SINCE,
     MRG_SQL_PEOPLE,
     MRG_SQL_CAMPAIGN,
     MRG_SQL_ADD_CAMPAIGN,
     MRG_SQL_ADD_PERSON,
     MRG_SQL_RAISE_PERSON,
     MRG_SQL_ADD_EVENT,
+    MRG_SQL_ADD_HOLD,
+    MRG_SQL_HOLD,
+    MRG_SQL_MOVE_HOLD,
+    MRG_SQL_SETTLE_HOLD,
+    MRG_SQL_END_HOLD,
+    MRG_SQL_HOLDS,
+    MRG_SQL_LINK,
+    MRG_SQL_ADD_LINK,
+    MRG_SQL_PUT_ENGAGEMENT,
+    MRG_SQL_ACTIVE_SUPPRESSIONS,
+    MRG_SQL_END_SUPPRESSION,
     MRG_SQL_PUT_PROFILE,
     MRG_SQL_PUT_FIELD,
     MRG_SQL_DROP_FIELD,
@@ -73,12 +86,39 @@ typedef struct MrgSqlite {
 void mrg_sqlite_init(MrgSqlite *self);
 void mrg_sqlite_clear(MrgSqlite *self);
 
+/* ---- statements; what is bound lives until the statement is used again ---- */
+
+/* Reset, with nothing bound. */
+sqlite3_stmt *mrg_sqlite_fresh(const MrgSqliteConnection *connection,
+                               MrgSqliteStatement which);
+void mrg_sqlite_bind_key(sqlite3_stmt *statement, int at, const guint8 *bytes);
+void mrg_sqlite_bind_text(sqlite3_stmt *statement, int at, const char *text, gsize length);
+/* NULL stays NULL. */
+void mrg_sqlite_bind(sqlite3_stmt *statement, int at, const char *text);
+gboolean mrg_sqlite_run(sqlite3_stmt *statement, const char *what, GError **error);
+/* TRUE while there are rows; *is_done tells the end from a failure. */
+gboolean mrg_sqlite_next(sqlite3_stmt *statement, const char *what, gboolean *is_done,
+                         GError **error);
+gboolean mrg_sqlite_begin(const MrgSqliteConnection *connection, GError **error);
+gboolean mrg_sqlite_finish(const MrgSqliteConnection *connection, GError **error);
+const char *mrg_sqlite_copy(sqlite3_stmt *statement, int column, const MrgMemory *memory,
+                            gsize *length);
+/* A key that the tables' checks have let in. */
+void mrg_sqlite_take_key(sqlite3_stmt *statement, int column, guint8 *bytes);
+
+/* ---- connections ---- */
+
 /* NULL and an error when none is free by the deadline, or the file cannot be used.  What is
  * done with it ends by the deadline, too. */
 MrgSqliteConnection *mrg_sqlite_borrow(MrgSqlite *self, gboolean is_writer,
                                        gint64 deadline_us, GError **error);
 /* Rolls back what was not committed. */
 void mrg_sqlite_return(MrgSqlite *self, MrgSqliteConnection *connection);
+
+/* For administration: waits for the connection for some seconds, and then works as long
+ * as there is something to do. */
+MrgSqliteConnection *mrg_sqlite_borrow_long(MrgSqlite *self, gboolean is_writer,
+                                            GError **error);
 
 /* Makes the file and the tables. */
 gboolean mrg_sqlite_create(MrgSqlite *self, GError **error);
@@ -91,5 +131,59 @@ gboolean mrg_sqlite_connect(MrgSqlite *self, MrgSqliteConnection *connection,
                             GError **error);
 void mrg_sqlite_disconnect(MrgSqliteConnection *connection);
 gboolean mrg_sqlite_user_version(sqlite3 *db, int *version, GError **error);
+gboolean mrg_sqlite_schema_version(gpointer store, guint *is, guint *needed,
+                                   GError **error);
+
+/* ---- the store: as in MrgStoreApi ---- */
+
+gboolean mrg_sqlite_load(gpointer store, const MrgPersonKey *person,
+                         const MrgMessageKey *message, const MrgPersonKey *shared,
+                         gsize n_shared, MrgState *state, const MrgMemory *memory,
+                         gint64 deadline_us, GError **error);
+/* Within a transaction. */
+gboolean mrg_sqlite_read_state(const MrgSqliteConnection *connection,
+                               const MrgPersonKey *person, const MrgMessageKey *message,
+                               const MrgPersonKey *shared, gsize n_shared, MrgState *state,
+                               const MrgMemory *memory, GError **error);
+MrgCommit mrg_sqlite_commit(gpointer store, const MrgOutcome *outcome, gint64 deadline_us,
+                            GError **error);
+MrgCommit mrg_sqlite_put_history(gpointer store, const MrgAccount *account, GError **error);
+MrgCommit mrg_sqlite_settle_hold(gpointer store, const MrgOutcome *outcome, GError **error);
+
+gboolean mrg_sqlite_put_hold(const MrgSqliteConnection *connection,
+                             const MrgOutcome *outcome, GError **error);
+gboolean mrg_sqlite_move_hold(gpointer store, const MrgMessageKey *message,
+                              const char *host, const char *queue_id, gint64 deadline_us,
+                              GError **error);
+gboolean mrg_sqlite_holds(gpointer store, const MrgHoldFilter *filter, MrgHoldVisit visit,
+                          gpointer context, GError **error);
+gboolean mrg_sqlite_end_hold(gpointer store, const MrgMessageKey *message, GError **error);
+
+gboolean mrg_sqlite_import(gpointer store, MrgProfileNext next, gpointer context,
+                           guint64 *n_imported, GError **error);
+gboolean mrg_sqlite_put_suppression(const MrgSqliteConnection *connection,
+                                    const MrgPersonKey *person,
+                                    const MrgSuppression *suppression, GError **error);
+gboolean mrg_sqlite_list(gpointer store, gsize limit, MrgPersonVisit visit,
+                         gpointer context, GError **error);
+gboolean mrg_sqlite_suppressions(gpointer store, const MrgPersonKey *person, gint64 now_us,
+                                 gsize limit, MrgSuppressionVisit visit, gpointer context,
+                                 GError **error);
+gboolean mrg_sqlite_end_suppression(gpointer store, const MrgPersonKey *person,
+                                    const char *scope, const char *reason, gint64 at_us,
+                                    guint64 *n_ended, GError **error);
+
+gboolean mrg_sqlite_events(gpointer store, const MrgPersonKey *person, gsize limit,
+                           MrgEventVisit visit, gpointer context, GError **error);
+gboolean mrg_sqlite_events_since(gpointer store, gint64 since_us, MrgEventVisit visit,
+                                 gpointer context, GError **error);
+gboolean mrg_sqlite_rows_of(gpointer store, const MrgPersonKey *person, MrgRowVisit visit,
+                            gpointer context, GError **error);
+gboolean mrg_sqlite_search(gpointer store, const char *text, MrgRowVisit visit,
+                           gpointer context, GError **error);
+gboolean mrg_sqlite_erase(gpointer store, const MrgPersonKey *person, gint64 at_us,
+                          GError **error);
+gboolean mrg_sqlite_retain(gpointer store, const MrgRetention *retention, guint64 *n_rows,
+                           GError **error);
 
 #endif

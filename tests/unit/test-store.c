@@ -469,7 +469,7 @@ add(const char *plugin, const Case *cases,
 }
 
 /* The stores that have all of ABI 2.0; the others run what is in this file. */
-static const char *const complete[] = {"memory", NULL};
+static const char *const complete[] = {"memory", "sqlite", NULL};
 
 static void
 add_contract(const char *plugin)
