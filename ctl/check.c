@@ -205,6 +205,13 @@ warn_undeclared(const Check *check, Subject *subject)
     while (schema->names[n_names])
         n_names++;
     for (gsize i = 0; i < n; i++) {
+        const MrgSchemaField *declared = mrg_schema_field(schema, fields[i].name);
+        if (declared && !(declared->uses & MRG_USE_MAIL)) {
+            g_autofree char *use = g_strdup_printf(
+                "field '%s' is not kept for mail: the schema's used_for says otherwise",
+                fields[i].name);
+            warn(check, subject, fields[i].template, fields[i].line, fields[i].column, use);
+        }
         if (is_known(check, subject, fields[i].name))
             continue;
         const char *near = mrg_nearest(fields[i].name, schema->names, n_names);

@@ -113,11 +113,14 @@ field_list(const Explained *self)
             data && (g_str_equal(name, "data") ||
                      mrg_value_member(data, name, strlen(name))->type != MRG_VALUE_MISSING);
         gboolean in_profile = found == MRG_FETCH_HIT && values[i].type != MRG_FIELD_MISSING;
+        const MrgSchemaField *declared =
+            mrg_schema_field(self->rehearsal->conf->schema, name);
         json_array_append_new(
-            list, json_pack("{s:s,s:s,s:b,s:b,s:b,s:b}", "name", name, "read_at", where,
-                            "profile", in_profile, "campaign_data", in_data, "fallback",
-                            has_fallback(plan, i), "declared",
-                            mrg_schema_field(self->rehearsal->conf->schema, name) != NULL));
+            list, json_pack("{s:s,s:s,s:b,s:b,s:b,s:b,s:s,s:s}", "name", name, "read_at",
+                            where, "profile", in_profile, "campaign_data", in_data,
+                            "fallback", has_fallback(plan, i), "declared", declared != NULL,
+                            "purpose", declared ? declared->purpose : "", "used_for",
+                            declared ? mrg_schema_uses_text(declared, arena) : ""));
     }
     return list;
 }
@@ -400,11 +403,12 @@ print_fields(json_t *fields)
     gsize i;
     json_t *each;
     if (json_array_size(fields))
-        g_print("  %-20s %-26s %-8s %-9s %s\n", "field", "read first at", "profile",
-                "campaign", "fallback");
-    json_array_foreach(fields, i, each) g_print(
-        "  %-20s %-26s %-8s %-9s %s\n", text_of(each, "name"), text_of(each, "read_at"),
-        yes(each, "profile"), yes(each, "campaign_data"), yes(each, "fallback"));
+        g_print("  %-20s %-26s %-8s %-9s %-9s %s\n", "field", "read first at", "profile",
+                "campaign", "fallback", "purpose");
+    json_array_foreach(fields, i, each)
+        g_print("  %-20s %-26s %-8s %-9s %-9s %s\n", text_of(each, "name"),
+                text_of(each, "read_at"), yes(each, "profile"), yes(each, "campaign_data"),
+                yes(each, "fallback"), text_of(each, "purpose"));
 }
 
 static void

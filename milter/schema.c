@@ -9,7 +9,8 @@
 #include "milter/schema.h"
 
 static const char *const type_names[] = {"string", "number", "boolean", "list", "object"};
-static const char *const keys[] = {"type", "purpose", "sensitive"};
+static const char *const keys[] = {"type", "purpose", "sensitive", "used_for"};
+static const char *const uses[] = {"mail", "caps", "predict"};
 
 static gboolean
 read_type(MrgSchemaField *field, const char *text)
@@ -23,26 +24,65 @@ read_type(MrgSchemaField *field, const char *text)
     return FALSE;
 }
 
+static const char *
+read_uses(MrgSchemaField *field, const char *text)
+{
+    g_auto(GStrv) words = g_strsplit_set(text, " \t,", -1);
+    field->uses = 0;
+    for (char **word = words; *word; word++) {
+        guint i = 0;
+        while (i < G_N_ELEMENTS(uses) && !g_str_equal(uses[i], *word))
+            i++;
+        if (**word && i == G_N_ELEMENTS(uses))
+            return "'used_for' is a list of mail, caps and predict";
+        field->uses |= **word ? 1u << i : 0;
+    }
+    return NULL;
+}
+
+static gboolean
+read_sensitive(MrgSchemaField *field, const char *text)
+{
+    field->is_sensitive = g_str_equal(text, "yes");
+    return field->is_sensitive || g_str_equal(text, "no");
+}
+
+/* NULL, or what is wrong. */
+static const char *
+read_value(MrgSchemaField *field, const MrgIniEntry *entry, MrgArena *arena)
+{
+    if (g_str_equal(entry->key, "type"))
+        return read_type(field, entry->value)
+                   ? NULL
+                   : "'type' must be string, number, boolean, list or object";
+    if (g_str_equal(entry->key, "sensitive"))
+        return read_sensitive(field, entry->value) ? NULL : "'sensitive' must be yes or no";
+    if (g_str_equal(entry->key, "used_for"))
+        return read_uses(field, entry->value);
+    field->purpose = mrg_arena_strdup(arena, entry->value);
+    return NULL;
+}
+
+static gboolean
+is_key(const char *text)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(keys); i++)
+        if (g_str_equal(keys[i], text))
+            return TRUE;
+    return FALSE;
+}
+
 static gboolean
 read_key(MrgSchemaField *field, const MrgIni *ini, const MrgIniEntry *entry,
          MrgArena *arena, GError **error)
 {
-    if (g_str_equal(entry->key, "type")) {
-        if (!read_type(field, entry->value))
-            return mrg_ini_fail(ini, entry->line, error,
-                                "'type' must be string, number, boolean, list or object");
-    } else if (g_str_equal(entry->key, "purpose")) {
-        field->purpose = mrg_arena_strdup(arena, entry->value);
-    } else if (g_str_equal(entry->key, "sensitive")) {
-        field->is_sensitive = g_str_equal(entry->value, "yes");
-        if (!field->is_sensitive && !g_str_equal(entry->value, "no"))
-            return mrg_ini_fail(ini, entry->line, error, "'sensitive' must be yes or no");
-    } else {
+    if (!is_key(entry->key)) {
         const char *near = mrg_nearest(entry->key, keys, G_N_ELEMENTS(keys));
         return mrg_ini_fail(ini, entry->line, error, "unknown setting '%s' in [field]%s%s",
                             entry->key, near ? "; did you mean " : "", near ? near : "");
     }
-    return TRUE;
+    const char *fault = read_value(field, entry, arena);
+    return !fault || mrg_ini_fail(ini, entry->line, error, "%s", fault);
 }
 
 static gboolean
@@ -56,7 +96,7 @@ read_entry(MrgSchema *schema, MrgSchemaField *fields, const MrgIni *ini,
             ini, entry->line, error,
             "a field name is a letter or _, then at most 63 letters, digits "
             "or _");
-    fields[schema->n_fields++].purpose = "";
+    fields[schema->n_fields++] = (MrgSchemaField){.purpose = "", .uses = MRG_USE_MAIL};
     return TRUE;
 }
 
@@ -99,6 +139,22 @@ mrg_schema_load(const char *path, MrgArena *arena, GError **error)
     schema->fields = fields;
     collect_names(schema, arena);
     return schema;
+}
+
+const char *
+mrg_schema_type_name(MrgSchemaType type)
+{
+    return type_names[type];
+}
+
+const char *
+mrg_schema_uses_text(const MrgSchemaField *field, MrgArena *arena)
+{
+    const char *text = "";
+    for (guint i = 0; i < G_N_ELEMENTS(uses); i++)
+        if (field->uses & 1u << i)
+            text = mrg_arena_printf(arena, "%s%s%s", text, *text ? " " : "", uses[i]);
+    return text;
 }
 
 const MrgSchemaField *
