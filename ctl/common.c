@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "ctl/verb.h"
 #include "milter/clock.h"
@@ -46,6 +47,70 @@ mrg_people_find(MrgPeople *people, const char *address, MrgPerson *person)
     g_autoptr(GError) error = NULL;
     *person = (MrgPerson){0};
     if (mrg_person_identify(person, people->keyring, address, people->arena, &error))
+        return EX_OK;
+    return mrg_verb_fail(error);
+}
+
+int
+mrg_people_load(MrgPeople *people, const MrgPersonKey *person, MrgState *state)
+{
+    g_autoptr(GError) error = NULL;
+    gint64 deadline_us = g_get_monotonic_time() + people->conf->store_deadline;
+    *state = (MrgState){0};
+    if (mrg_store_load(people->store, person, NULL, NULL, 0, state, people->arena,
+                       deadline_us, &error))
+        return EX_OK;
+    return mrg_verb_fail(error);
+}
+
+void
+mrg_key_print(const MrgPersonKey *key, char text[MRG_KEY_TEXT_BYTES])
+{
+    for (gsize i = 0; i < MRG_KEY_BYTES; i++)
+        g_snprintf(text + 2 * i, 3, "%02x", key->bytes[i]);
+}
+
+gboolean
+mrg_key_parse(const char *text, MrgPersonKey *key)
+{
+    if (strlen(text) != MRG_KEY_TEXT_BYTES - 1)
+        return FALSE;
+    for (gsize i = 0; i < MRG_KEY_BYTES; i++) {
+        int high = g_ascii_xdigit_value(text[2 * i]);
+        int low = g_ascii_xdigit_value(text[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return FALSE;
+        key->bytes[i] = (guint8) (high * 16 + low);
+    }
+    return TRUE;
+}
+
+int
+mrg_people_find_key(MrgPeople *people, const char *text, MrgPersonKey *key)
+{
+    MrgPerson person;
+    if (mrg_key_parse(text, key))
+        return EX_OK;
+    int code = mrg_people_find(people, text, &person);
+    if (!code)
+        *key = person.key;
+    return code;
+}
+
+static const MrgProfile *
+next_of_one(gpointer context, GError **error G_GNUC_UNUSED)
+{
+    const MrgProfile **profile = context;
+    const MrgProfile *next = *profile;
+    *profile = NULL;
+    return next;
+}
+
+int
+mrg_people_write(MrgPeople *people, const MrgProfile *profile)
+{
+    g_autoptr(GError) error = NULL;
+    if (mrg_store_import(people->store, next_of_one, &profile, NULL, &error))
         return EX_OK;
     return mrg_verb_fail(error);
 }

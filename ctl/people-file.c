@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include <stdarg.h>
+#include <string.h>
 
 #include "ctl/people-file.h"
-#include "milter/error.h"
-#include "milter/json.h"
-#include "milter/message/campaign.h"
+#include "ctl/words.h"
+#include "milter/nearest.h"
 #include "milter/registry.h"
 
 #define FIELD_NAME_SHOWN 64
@@ -14,75 +13,56 @@
 
 void
 mrg_people_file_init(MrgPeopleFile *people, FILE *file, const char *path,
-                     const MrgSchema *schema, gint64 now_us)
+                     const MrgPeopleRules *rules)
 {
     *people = (MrgPeopleFile){
-        .file = file,
-        .path = path,
-        .schema = schema,
-        .now_us = now_us,
+        .rules = *rules,
         .arena = mrg_arena_new(),
         .fields = g_array_new(FALSE, FALSE, sizeof(MrgProfileField)),
         .consents = g_array_new(FALSE, FALSE, sizeof(MrgConsent)),
         .suppressions = g_array_new(FALSE, FALSE, sizeof(MrgSuppression)),
+        .engagements = g_array_new(FALSE, FALSE, sizeof(MrgEngagement)),
     };
+    mrg_rows_init(&people->rows, file, path);
 }
 
 void
 mrg_people_file_clear(MrgPeopleFile *people)
 {
+    mrg_rows_clear(&people->rows);
     mrg_arena_free(people->arena);
     g_array_unref(people->fields);
     g_array_unref(people->consents);
     g_array_unref(people->suppressions);
+    g_array_unref(people->engagements);
     g_strfreev(people->columns);
 }
 
-/* What spreadsheets put before UTF-8. */
-static void
-skip_byte_order_mark(FILE *file)
+gboolean
+mrg_people_format_guess(const char *path, MrgPeopleFormat *format)
 {
-    static const char mark[] = "\xef\xbb\xbf";
-    for (const char *c = mark; *c; c++) {
-        int got = getc(file);
-        if (got == (guchar) *c)
-            continue;
-        /* A part of it is no UTF-8, whatever follows; the reader will say so. */
-        if (got != EOF)
-            ungetc(c == mark ? got : 0xff, file);
-        return;
-    }
+    gboolean is_csv = g_str_has_suffix(path, ".csv");
+    *format = is_csv ? MRG_PEOPLE_CSV : MRG_PEOPLE_JSONL;
+    return is_csv || g_str_has_suffix(path, ".jsonl");
 }
 
 gboolean
 mrg_people_file_next(MrgPeopleFile *people, GError **error)
 {
-    if (people->line == 0)
-        skip_byte_order_mark(people->file);
     mrg_arena_reset(people->arena);
     g_array_set_size(people->fields, 0);
     g_array_set_size(people->consents, 0);
     g_array_set_size(people->suppressions, 0);
+    g_array_set_size(people->engagements, 0);
     people->address = NULL;
-    return g_str_has_suffix(people->path, ".csv") ? mrg_csv_next(people, error)
+    return people->rules.format == MRG_PEOPLE_CSV ? mrg_csv_next(people, error)
                                                   : mrg_jsonl_next(people, error);
 }
 
-gboolean
-mrg_people_fail(const MrgPeopleFile *people, GError **error, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    g_autofree char *what = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_set_error(error, MRG_ERROR, MRG_ERROR_CONTROL, "%s:%" G_GUINT64_FORMAT ":1: %s",
-                people->path, people->line, what);
-    return FALSE;
-}
+/* ---- fields ---- */
 
-/* FirstName and first_name are one name: the declared spelling. */
-static const char *
-declared_name(const MrgSchema *schema, const char *name)
+const char *
+mrg_people_declared_name(const MrgSchema *schema, const char *name)
 {
     for (gsize i = 0; i < schema->n_fields; i++) {
         const char *a = schema->fields[i].name, *b = name;
@@ -107,78 +87,98 @@ printable_name(const char *name)
     return g_strcanon(text, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS " _-.", '?');
 }
 
-static gboolean
-check_name(const MrgPeopleFile *people, const char *name, GError **error)
+static const char *
+nearest_field(const MrgSchema *schema, const char *name)
 {
-    g_autofree char *shown = printable_name(name);
-    if (!mrg_field_is_name(name))
-        return mrg_people_fail(people, error,
-                               "'%s' cannot be a field name: a letter or _, "
-                               "then at most 63 letters, digits or _",
-                               shown);
-    if (people->fields->len >= FIELDS_MAX)
-        return mrg_people_fail(people, error, "over %d fields in a row", FIELDS_MAX);
-    for (guint i = 0; i < people->fields->len; i++)
-        if (g_str_equal(g_array_index(people->fields, MrgProfileField, i).name, name))
-            return mrg_people_fail(people, error, "the field '%s' is given twice", shown);
-    return TRUE;
+    g_autofree const char **names = g_new(const char *, schema->n_fields);
+    for (gsize i = 0; i < schema->n_fields; i++)
+        names[i] = schema->fields[i].name;
+    return mrg_nearest(name, names, schema->n_fields);
 }
 
-/* What the store would take and nobody could read again would defer mail for ever. */
 static gboolean
-check_value(const MrgPeopleFile *people, const MrgProfileField *field, GError **error)
+fail_undeclared(const MrgPeopleFile *people, const char *shown, GError **error)
 {
-    MrgValue value;
-    return field->value.type != MRG_FIELD_JSON ||
-           mrg_json_read(&value, field->value.text, field->value.length, people->arena,
-                         NULL) ||
-           mrg_people_fail(people, error, "the value of '%s' is nested too deep",
-                           field->name);
+    const char *near = nearest_field(people->rules.schema, shown);
+    return mrg_rows_fail(&people->rows, error,
+                         "the schema declares no field '%s'%s%s%s; declare it, or take it "
+                         "with --undeclared",
+                         shown, near ? "; did you mean '" : "", near ? near : "",
+                         near ? "'" : "");
+}
+
+gboolean
+mrg_people_check_name(const MrgPeopleFile *people, const char *name, GError **error)
+{
+    const MrgSchema *schema = people->rules.schema;
+    g_autofree char *shown = printable_name(name);
+    if (!mrg_field_is_name(name))
+        return mrg_rows_fail(&people->rows, error,
+                             "'%s' cannot be a field name: a letter or _, "
+                             "then at most 63 letters, digits or _",
+                             shown);
+    if (!schema->n_fields || people->rules.takes_undeclared ||
+        mrg_schema_field(schema, mrg_people_declared_name(schema, name)))
+        return TRUE;
+    return fail_undeclared(people, shown, error);
 }
 
 gboolean
 mrg_people_add_field(MrgPeopleFile *people, const char *name, MrgField value,
                      GError **error)
 {
+    const MrgSchema *schema = people->rules.schema;
     MrgProfileField field = {
-        mrg_arena_strdup(people->arena, declared_name(people->schema, name)), value};
-    if (!check_name(people, field.name, error) || !check_value(people, &field, error))
-        return FALSE;
+        mrg_arena_strdup(people->arena, mrg_people_declared_name(schema, name)), value};
+    if (people->fields->len >= FIELDS_MAX)
+        return mrg_rows_fail(&people->rows, error, "over %d fields in a row", FIELDS_MAX);
+    for (guint i = 0; i < people->fields->len; i++)
+        if (g_str_equal(g_array_index(people->fields, MrgProfileField, i).name, field.name))
+            return mrg_rows_fail(&people->rows, error, "the field '%s' is given twice",
+                                 field.name);
+    const char *fault =
+        mrg_field_fault(mrg_schema_field(schema, field.name), &value, people->arena);
+    if (fault)
+        return mrg_rows_fail(&people->rows, error, "the value of '%s' %s", field.name,
+                             fault);
     g_array_append_val(people->fields, field);
     return TRUE;
 }
 
+/* ---- the ledger ---- */
+
 gboolean
-mrg_people_add_consent(MrgPeopleFile *people, const char *purpose, gboolean is_granted,
-                       GError **error)
+mrg_people_add_consent(MrgPeopleFile *people, const MrgConsent *consent, GError **error)
 {
-    static const char *const purposes[] = {"receive", "track_open", "track_click",
-                                           "profile", "predict",    NULL};
-    gboolean is_for_class = g_str_has_prefix(purpose, "receive:") &&
-                            mrg_campaign_is_name(purpose + strlen("receive:"));
-    if (!g_strv_contains(purposes, purpose) && !is_for_class)
-        return mrg_people_fail(
-            people, error,
-            "unknown purpose of a consent; there are receive, track_open, "
-            "track_click, profile and predict");
-    MrgConsent consent = {mrg_arena_strdup(people->arena, purpose),
-                          is_granted ? MRG_CONSENT_GRANTED : MRG_CONSENT_DENIED,
-                          people->now_us, "import"};
-    g_array_append_val(people->consents, consent);
+    if (!mrg_word_is_purpose(consent->purpose))
+        return mrg_rows_fail(&people->rows, error,
+                             "unknown purpose of a consent; there are " MRG_PURPOSES_TEXT);
+    if (consent->at_us > people->rules.now_us)
+        return mrg_rows_fail(&people->rows, error, "a consent lies in the future");
+    MrgConsent kept = *consent;
+    kept.purpose = mrg_arena_strdup(people->arena, consent->purpose);
+    kept.source =
+        consent->source ? mrg_arena_strdup(people->arena, consent->source) : "import";
+    g_array_append_val(people->consents, kept);
     return TRUE;
 }
 
 gboolean
-mrg_people_add_suppression(MrgPeopleFile *people, const char *reason, GError **error)
+mrg_people_add_suppression(MrgPeopleFile *people, const MrgSuppression *suppression,
+                           GError **error)
 {
-    static const char *const reasons[] = {"unsubscribed", "complained", "bounced", "manual",
-                                          NULL};
-    if (!g_strv_contains(reasons, reason))
-        return mrg_people_fail(people, error,
-                               "\"suppressed\" must be unsubscribed, "
-                               "complained, bounced or manual");
-    MrgSuppression suppression = {"all", mrg_arena_strdup(people->arena, reason),
-                                  people->now_us, 0};
-    g_array_append_val(people->suppressions, suppression);
+    if (!mrg_word_is_reason(suppression->reason))
+        return mrg_rows_fail(&people->rows, error,
+                             "the reason of a suppression must be " MRG_REASONS_TEXT);
+    if (!mrg_word_is_scope(suppression->scope))
+        return mrg_rows_fail(&people->rows, error,
+                             "the scope of a suppression must be all, class:NAME or "
+                             "list:NAME");
+    if (suppression->at_us > people->rules.now_us)
+        return mrg_rows_fail(&people->rows, error, "a suppression lies in the future");
+    MrgSuppression kept = *suppression;
+    kept.scope = mrg_arena_strdup(people->arena, suppression->scope);
+    kept.reason = mrg_arena_strdup(people->arena, suppression->reason);
+    g_array_append_val(people->suppressions, kept);
     return TRUE;
 }

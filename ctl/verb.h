@@ -52,6 +52,20 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(MrgPeople, mrg_people_close)
 /* The person of an address given on the command line. */
 int mrg_people_find(MrgPeople *people, const char *address, MrgPerson *person);
 
+/* The state of a person, as a decision is taken on; prints what is wrong. */
+int mrg_people_load(MrgPeople *people, const MrgPersonKey *person, MrgState *state);
+
+/* Key in hex. */
+#define MRG_KEY_TEXT_BYTES (2 * MRG_KEY_BYTES + 1)
+void mrg_key_print(const MrgPersonKey *key, char text[MRG_KEY_TEXT_BYTES]);
+/* FALSE where the text is none. */
+gboolean mrg_key_parse(const char *text, MrgPersonKey *key);
+/* The person of an address, or of a key in hex as 'suppress list' prints it. */
+int mrg_people_find_key(MrgPeople *people, const char *text, MrgPersonKey *key);
+
+/* One person's rows of the ledger, or a profile, through the store's import. */
+int mrg_people_write(MrgPeople *people, const MrgProfile *profile);
+
 /* Prints and frees. */
 void mrg_print_json(json_t *json);
 

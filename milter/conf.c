@@ -3,11 +3,15 @@
 
 #include <string.h>
 
+#include "milter/clock.h"
 #include "milter/conf.h"
 #include "milter/duration.h"
 #include "milter/error.h"
 #include "milter/ini.h"
 #include "milter/nearest.h"
+
+/* An MTA gives up on a copy after five days as a rule (RFC 5321, 4.5.4.1). */
+#define RETENTION_MIN_US (7 * 86400 * MRG_SECOND_US)
 
 typedef enum {
     KIND_TEXT,
@@ -311,6 +315,12 @@ read_conf(const MrgIni *ini, GError **error)
         !g_str_has_prefix(conf->stamp_base_url, "http://")) {
         g_set_error(error, MRG_ERROR, MRG_ERROR_CONFIG,
                     "%s:1:1: 'base_url' in [stamp] must begin with https://", conf->path);
+        return NULL;
+    }
+    if (conf->retention_events && conf->retention_events < RETENTION_MIN_US) {
+        g_set_error(error, MRG_ERROR, MRG_ERROR_CONFIG,
+                    "%s:1:1: 'events' in [retention] must be 7d at least, or 0s",
+                    conf->path);
         return NULL;
     }
     conf->schema = mrg_schema_load(conf->schema_file, conf->arena, error);

@@ -35,9 +35,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FILE *file = fmemopen(text, size - 1, "rb");
     MrgPeopleFile people;
     g_autoptr(GError) error = NULL;
-    mrg_people_file_init(&people, file, data[0] & 1 ? "x.csv" : "x.jsonl", &schema, 1);
-    while (mrg_people_file_next(&people, &error))
-        check_row(&people);
+    const MrgPeopleRules rules = {.format = data[0] & 1 ? MRG_PEOPLE_CSV : MRG_PEOPLE_JSONL,
+                                  .schema = &schema,
+                                  .now_us = 1};
+    mrg_people_file_init(&people, file, "x", &rules);
+    while (!people.rows.is_over) {
+        g_clear_error(&error);
+        if (mrg_people_file_next(&people, &error))
+            check_row(&people);
+    }
     mrg_people_file_clear(&people);
     fclose(file);
     return 0;
