@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ctl/people-file.h"
+#include "ctl/words.h"
 
 #define CONSENT_PREFIX "consent."
 
@@ -29,9 +30,15 @@ check_columns(const MrgPeopleFile *people, GError **error)
     }
     if (!has_address)
         return mrg_rows_fail(&people->rows, error, "there is no column 'address'");
-    for (char **name = people->columns; *name; name++)
+    for (char **name = people->columns; *name; name++) {
+        if (g_str_has_prefix(*name, CONSENT_PREFIX) &&
+            !mrg_word_is_purpose(*name + strlen(CONSENT_PREFIX)))
+            return mrg_rows_fail(
+                &people->rows, error,
+                "unknown purpose of a consent; there are " MRG_PURPOSES_TEXT);
         if (!is_reserved(*name) && !mrg_people_check_name(people, *name, error))
             return FALSE;
+    }
     return TRUE;
 }
 

@@ -95,7 +95,7 @@ read_row(Import *import, GError **error)
     MrgPeopleFile *file = &import->file;
     g_autoptr(GError) problem = NULL;
     gboolean is_read = mrg_people_file_next(file, &problem);
-    if (is_read || (problem && file->columns))
+    if (is_read || (problem && !file->rows.is_over))
         import->n_rows++;
     if (is_read)
         is_read = finish_row(import, &problem);
@@ -242,9 +242,9 @@ print_faults(const Import *import)
     if (import->n_faults > import->faults->len)
         g_printerr("merganser: and %" G_GUINT64_FORMAT " more faults\n",
                    import->n_faults - import->faults->len);
-    g_printerr("merganser: nothing is imported: %" G_GUINT64_FORMAT
-               " faults in %" G_GUINT64_FORMAT
-               " rows; mend them and import the whole file again\n",
+    g_printerr("merganser: nothing is imported (faults: %" G_GUINT64_FORMAT
+               ", rows: %" G_GUINT64_FORMAT
+               "); mend them and import the whole file again\n",
                import->n_faults, import->n_rows);
 }
 

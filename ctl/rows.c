@@ -241,7 +241,7 @@ mrg_rows_csv(MrgRows *rows, GError **error)
         return mrg_rows_fail(rows, error,
                              "the row is over 1 MiB long, or a quote is not closed");
     }
-    if (!g_utf8_validate_len(rows->row->str, rows->row->len, NULL))
-        return mrg_rows_fail(rows, error, "not valid UTF-8");
-    return split_row(rows, error);
+    return split_row(rows, error) &&
+           (g_utf8_validate_len(rows->row->str, rows->row->len, NULL) ||
+            mrg_rows_fail(rows, error, "not valid UTF-8"));
 }

@@ -35,14 +35,15 @@ def write(bench, name, text):
 
 
 def imports(bench, name, text, count):
-    code, out, err = run(bench, "profile", "import", write(bench, name, text), "--json")
+    code, out, err = run(bench, "profile", "import", write(bench, name, text), "--json",
+                         "--undeclared")
     tap.equal((code, err), (0, ""), "exit")
-    tap.equal(json.loads(out), {"imported": count}, "result")
+    tap.equal(json.loads(out)["imported"], count, "profiles")
 
 
 def refuses(bench, name, text, place, word):
     """Exit 65, the place of the mistake, and no value of the file in what it says."""
-    code, _, err = run(bench, "profile", "import", write(bench, name, text))
+    code, _, err = run(bench, "profile", "import", write(bench, name, text), "--undeclared")
     tap.equal(code, DATA, f"exit code ({err})")
     tap.contains(err, f"{name}:{place}: ", "place")
     tap.contains(err, word, "message")
@@ -76,26 +77,25 @@ def csv_mistakes_name_their_line(bench):
     good = "good@example.com,SECRET\n"
     refuses(bench, "b.csv", head + good + 'x@example.com,"SECRET\n', "3:1", "quoting")
     refuses(bench, "b.csv", head + good + "x@example.com,a,b\n", "3:1", "3 cells")
-    refuses(bench, "b.csv", head + good + good.upper(), "3:1", "earlier row")
+    refuses(bench, "b.csv", head + good + good.upper(), "3:1", "stands in line 2 already")
     refuses(bench, "b.csv", head + ",SECRET\n", "2:1", "no address")
     refuses(bench, "b.csv", head + "SECRET,x\n", "2:1", "malformed")
     refuses(bench, "b.csv", head.encode() + b"x@example.com,\xff\n", "2:1", "UTF-8")
     refuses(bench, "b.csv", "name\nx\n", "1:1", "'address'")
     refuses(bench, "b.csv", "address,a,a\n", "1:1", "two columns")
-    refuses(bench, "b.csv", "address,a b\nx@example.com,1\n", "2:1", "field name")
+    refuses(bench, "b.csv", "address,a b\nx@example.com,1\n", "1:1", "field name")
     refuses(bench, "b.csv", "address,first_name,FirstName\nx@example.com,1,2\n", "2:1", "twice")
     refuses(bench, "b.csv", head.replace("\n", "\r") + good, "1:1", "CR alone")
     refuses(bench, "b.csv", head + "x@example.com," + "x" * (1 << 20) + "SECRET\n", "2:1", "1 MiB")
     wide = "address" + "".join(f",f{n}" for n in range(20)) + "\n"
     refuses(bench, "b.csv", wide + "x@example.com" + ("," + "x" * 60000) * 20 + "\n", "2:1", "1 MiB")
     refuses(bench, "b.csv", "address,\x1b[31mSECRET@b\nx@example.com,1\n".replace("SECRET", "S"),
-            "2:1", "'??31mS?b'")
-    refuses(bench, "b.csv", "address,consent.receive:\nx@example.com,true\n", "2:1", "purpose")
-    refuses(bench, "b.csv", "", "0:1", "empty")
-    refuses(bench, "b.csv", "address,consent.fly\nx@example.com,true\n", "2:1", "purpose")
+            "1:1", "'??31mS?b'")
+    refuses(bench, "b.csv", "address,consent.receive:\nx@example.com,true\n", "1:1", "purpose")
+    refuses(bench, "b.csv", "", "1:1", "empty")
+    refuses(bench, "b.csv", "address,consent.fly\nx@example.com,true\n", "1:1", "purpose")
     refuses(bench, "b.csv", "address,consent.receive\nx@example.com,SECRET\n", "2:1", "true or")
     refuses(bench, "b.csv", "address,suppressed\nx@example.com,SECRET\n", "2:1", "suppressed")
-    refuses(bench, "b.csv", "", "0:1", "empty")
     code, out, _ = run(bench, "preview", write(bench, "m.eml", campaign()), "--to",
                        "good@example.com", "--json")
     tap.lacks(out, "SECRET", "a row of a refused file")
@@ -110,7 +110,7 @@ def jsonl_mistakes_name_their_line(bench):
                       ('{"address": "a@b.test", "consent": true}', "object"),
                       ('{"address": "a@b.test", "consent": {"receive": 1}}', "true or false"),
                       ('{"address": "a@b.test", "a": 1, "a": 2}', "JSON"),
-                      ('{"address": "a@b.test", "first_name": 1, "FirstName": 2}', "twice"),
+                      ('{"address": "a@b.test", "first_name": "1", "FirstName": "2"}', "twice"),
                       ('{"address": "a@b.test", "a": %s1%s}' % ("[" * 70, "]" * 70), "deep")):
         refuses(bench, "c.jsonl", good + row + "\n", "3:1", word)
 
