@@ -8,15 +8,19 @@
 #define RECEIVE "receive"
 #define CLASS_SCOPE "class:"
 #define REASON_MAX 32
+#define CLASS_NAME_MAX 64
 
-static MrgConsentState
+static const MrgConsent none = {"", MRG_CONSENT_UNKNOWN, 0, ""};
+
+/* The strictest, where one purpose is recorded twice: denied is the greatest. */
+static const MrgConsent *
 recorded(const MrgState *state, const char *purpose)
 {
-    MrgConsentState found = MRG_CONSENT_UNKNOWN;
+    const MrgConsent *found = &none;
     for (gsize i = 0; i < state->n_consents; i++) {
         const MrgConsent *consent = &state->consents[i];
-        if (strcmp(consent->purpose, purpose) == 0)
-            found = MAX(found, consent->state); /* denied is the greatest */
+        if (strcmp(consent->purpose, purpose) == 0 && consent->state > found->state)
+            found = consent;
     }
     return found;
 }
@@ -25,7 +29,7 @@ gboolean
 mrg_consent_is_granted(const MrgStateView *state, const char *purpose,
                        MrgConsentState fallback)
 {
-    MrgConsentState found = recorded(state->state, purpose);
+    MrgConsentState found = recorded(state->state, purpose)->state;
     return (found == MRG_CONSENT_UNKNOWN ? fallback : found) == MRG_CONSENT_GRANTED;
 }
 
@@ -35,11 +39,29 @@ is_transactional(const char *class_name)
     return strcmp(class_name, MRG_CLASS_TRANSACTIONAL) == 0;
 }
 
+/* Mail of one class has a consent of its own, which counts before the general one; but
+ * whoever withdrew the general one after granting this means this, too. */
+static gboolean
+decides_alone(const MrgConsent *of_class, const MrgConsent *of_all)
+{
+    return of_class->state == MRG_CONSENT_DENIED ||
+           (of_class->state == MRG_CONSENT_GRANTED &&
+            (of_all->state != MRG_CONSENT_DENIED || of_all->at_us <= of_class->at_us));
+}
+
 const char *
 mrg_consent_reason(const MrgStateView *state, const char *class_name,
                    MrgConsentState fallback)
 {
-    switch (recorded(state->state, RECEIVE)) {
+    char purpose[sizeof RECEIVE ":" + CLASS_NAME_MAX];
+    g_snprintf(purpose, sizeof purpose, RECEIVE ":%s", class_name);
+    const MrgConsent *of_class = recorded(state->state, purpose);
+    const MrgConsent *of_all = recorded(state->state, RECEIVE);
+    if (decides_alone(of_class, of_all))
+        return of_class->state == MRG_CONSENT_DENIED
+                   ? "consent: receive denied for this class"
+                   : NULL;
+    switch (of_all->state) {
     case MRG_CONSENT_GRANTED:
         return NULL;
     case MRG_CONSENT_DENIED:

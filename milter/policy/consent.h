@@ -18,7 +18,9 @@
 const char *mrg_suppression_reason(const MrgStateView *state, const char *class_name,
                                    gint64 now_us, MrgArena *arena);
 
-/* "consent: ..." when consent to receive is denied or wanting; NULL when it is there. */
+/* "consent: ..." when consent to receive is denied or wanting; NULL when it is there.  That
+ * for the class ("receive:CLASS") counts before "receive", unless "receive" was withdrawn
+ * later. */
 const char *mrg_consent_reason(const MrgStateView *state, const char *class_name,
                                MrgConsentState fallback);
 
