@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "ctl/json-exact.h"
 #include "ctl/verb.h"
 #include "milter/clock.h"
 
@@ -118,7 +119,7 @@ mrg_people_write(MrgPeople *people, const MrgProfile *profile)
 void
 mrg_print_json(json_t *json)
 {
-    g_autofree char *text = json_dumps(json, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    g_autofree char *text = mrg_json_exact(json, JSON_INDENT(2));
     g_print("%s\n", text);
     json_decref(json);
 }

@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "ctl/json-exact.h"
 #include "ctl/people-file.h"
 #include "ctl/words.h"
 
@@ -36,7 +37,7 @@ to_field(json_t *value, MrgArena *arena)
         break;
     }
     MrgFieldType type = json_is_number(value) ? MRG_FIELD_NUMBER : MRG_FIELD_JSON;
-    g_autofree char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    g_autofree char *text = mrg_json_exact(value, JSON_COMPACT);
     return text_field(type, text, arena);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ctl/held.h"
+#include "ctl/json-exact.h"
 #include "ctl/people-file.h"
 
 /* ---- get ---- */
@@ -16,9 +17,8 @@ print_fields(json_t *fields)
     json_t *value;
     json_object_foreach(fields, name, value)
     {
-        g_autofree char *text = json_is_string(value)
-                                    ? g_strdup(json_string_value(value))
-                                    : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+        g_autofree char *text = json_is_string(value) ? g_strdup(json_string_value(value))
+                                                      : mrg_json_exact(value, JSON_COMPACT);
         g_print("%s=%s\n", name, text);
     }
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ctl/held.h"
+#include "ctl/json-exact.h"
 #include "ctl/terminal.h"
 #include "ctl/words.h"
 #include "milter/clock.h"
@@ -179,7 +180,7 @@ print_row(MrgPeople *people, const char *address)
     if (code || !mrg_held_has_profile(&held))
         return code;
     json_t *row = row_json(&held, person.address);
-    g_autofree char *text = json_dumps(row, JSON_COMPACT | JSON_SORT_KEYS);
+    g_autofree char *text = mrg_json_exact(row, JSON_COMPACT | JSON_SORT_KEYS);
     g_print("%s\n", text);
     json_decref(row);
     return EX_OK;

@@ -221,14 +221,16 @@ def export_tells_everything_and_explains_it(bench):
 
 @tap.case
 def what_is_exported_can_be_imported(bench):
-    person = {"address": "round@trip.test", "first_name": "Ronja", "user_points": 5,
+    person = {"address": "round@trip.test", "first_name": "Ronja", "user_points": 89.9,
               "opens": ["2026-01-02T03:04:05.000006Z"], "clicks": ["2026-01-03T00:00:00Z"],
               "consent": {"track_open": {"granted": False, "at": "2026-01-01T00:00:00Z",
                                          "source": "web", "text_version": "2"}},
               "suppressed": [{"scope": "list:a", "reason": "unsubscribed",
                               "at": "2026-01-01T00:00:00Z", "until": "2090-01-01T00:00:00Z"}]}
     imports(bench, person)
+    tap.contains(does(bench, "profile", "get", "round@trip.test"), "user_points=89.9\n", "a number")
     first = does(bench, "profile", "export", "--all")
+    tap.contains(first, '"user_points":89.9}', "the number")
     with Bench(CAPS, people=None, is_started=False) as other:
         does(other, "profile", "import", "--undeclared", "--format", "jsonl", "-", given=first)
         second = does(other, "profile", "export", "--all")
