@@ -440,6 +440,18 @@ def sensitive_fields_never_render(bench):
 
 
 @tap.case
+def check_warns_of_a_field_that_is_kept_for_something_else(bench):
+    schema = bench.merganser.directory / "other.conf"
+    schema.write_text("[field score]\ntype = number\nused_for = predict, caps\n"
+                      "[field first_name]\n")
+    template = bench.merganser.directory / "score.hbs"
+    template.write_text("{{first_name}}\n{{score}}\n")
+    out = tells(bench, "check", "--schema", schema, template)
+    tap.equal([(w["line"], "used_for" in w["message"]) for w in out[0]["warnings"]], [(2, True)],
+              "warnings")
+
+
+@tap.case
 def the_register_names_fields_and_readers(bench):
     message = bench.merganser.directory / "reg.eml"
     message.write_bytes(campaign())

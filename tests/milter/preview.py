@@ -377,7 +377,8 @@ def explain_names_what_is_read_and_no_value(bench):
     fields = {f["name"]: f for f in stages["person"]["fields"]}
     tap.equal(fields["first_name"], {
         "name": "first_name", "read_at": "subject:1:1", "profile": True, "campaign_data": False,
-        "fallback": True, "declared": True}, "field")
+        "fallback": True, "declared": True,
+               "purpose": "Salutation.", "used_for": "mail"}, "field")
     tap.equal((fields["interest"]["profile"], fields["interest"]["campaign_data"]), (True, True),
               "field")
     tap.contains(stages["stamp"]["decision"], "pixel", "stamps")

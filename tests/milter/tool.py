@@ -95,7 +95,7 @@ def csv_mistakes_name_their_line(bench):
     refuses(bench, "b.csv", "", "1:1", "empty")
     refuses(bench, "b.csv", "address,consent.fly\nx@example.com,true\n", "1:1", "purpose")
     refuses(bench, "b.csv", "address,consent.receive\nx@example.com,SECRET\n", "2:1", "true or")
-    refuses(bench, "b.csv", "address,suppressed\nx@example.com,SECRET\n", "2:1", "suppressed")
+    refuses(bench, "b.csv", "address,suppressed\nx@example.com,SECRET\n", "2:1", "complained, bounced")
     code, out, _ = run(bench, "preview", write(bench, "m.eml", campaign()), "--to",
                        "good@example.com", "--json")
     tap.lacks(out, "SECRET", "a row of a refused file")

@@ -83,6 +83,8 @@ mistakes_name_line_and_remedy(void)
         {"[milter\n", "t.conf:1:1: section is not closed by ]"},
         {"log = x\n", "t.conf:1:1: setting before the first [section]"},
         {"[milter]\nlog\n", "t.conf:2:1: expected 'key = value'"},
+        {"[retention]\nevents = 3d\n",
+         "t.conf:1:1: 'events' in [retention] must be 7d at least, or 0s"},
         {"[stamp]\nbase_url = ftp://x\n",
          "t.conf:1:1: 'base_url' in [stamp] must begin with https://"},
     };
@@ -162,11 +164,29 @@ sensitive_fields_are_not_for_templates(void)
 }
 
 static void
+uses_are_those_that_are_named(void)
+{
+    g_autoptr(MrgArena) arena = mrg_arena_new();
+    g_autoptr(GError) error = NULL;
+    const MrgSchema *schema = load_schema("[field a]\n[field b]\nused_for = predict, caps\n"
+                                          "[field c]\nused_for =\n",
+                                          arena, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(schema->fields[0].uses, ==, MRG_USE_MAIL);
+    g_assert_cmpuint(schema->fields[1].uses, ==, MRG_USE_CAPS | MRG_USE_PREDICT);
+    g_assert_cmpuint(schema->fields[2].uses, ==, 0);
+    g_assert_cmpstr(mrg_schema_uses_text(&schema->fields[1], arena), ==, "caps predict");
+}
+
+static void
 schema_mistakes_are_named(void)
 {
-    static const char *const cases[] = {
-        "[field 1x]\n", "[fields a]\n", "[field a]\ntype = text\n",
-        "[field a]\ntyp = string\n", "[field a]\nsensitive = maybe\n"};
+    static const char *const cases[] = {"[field 1x]\n",
+                                        "[fields a]\n",
+                                        "[field a]\ntype = text\n",
+                                        "[field a]\ntyp = string\n",
+                                        "[field a]\nsensitive = maybe\n",
+                                        "[field a]\nused_for = mail ads\n"};
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(MrgArena) arena = mrg_arena_new();
         g_autoptr(GError) error = NULL;
@@ -185,6 +205,7 @@ main(int argc, char **argv)
     g_test_add_func("/conf/durations", durations_go_both_ways);
     g_test_add_func("/conf/hostile-files", hostile_files_are_refused);
     g_test_add_func("/schema/sensitive", sensitive_fields_are_not_for_templates);
+    g_test_add_func("/schema/uses", uses_are_those_that_are_named);
     g_test_add_func("/schema/mistakes", schema_mistakes_are_named);
     return g_test_run();
 }
