@@ -415,6 +415,10 @@ def reset_lets_mail_go_again(_bench):
         for n in range(3):
             bench.send(campaign(number=f"reset-{n}"), ANN)
         tap.contains(next_copy(bench, ANN)["reason"], "cap: daily", "before")
+        cap = tells(bench, "cap", "status", ANN)["caps"][0]
+        tap.equal((cap["used"], cap["limit"], cap["is_reached"]), (2, 2, True), "the cap")
+        tap.true(cap["until"] > datetime.datetime.now(datetime.timezone.utc).isoformat(),
+                 "the end of it is past")
         code, _, err = run(bench, "cap", "reset", ANN)
         tap.equal(code, USAGE, "exit code without --yes")
         tap.contains(err, "2 sends", "message")
