@@ -84,14 +84,18 @@ mrg_verb_suppress_add(MrgTool *tool, int argc, char **argv)
 /* ---- remove ---- */
 
 static int
-end_it(MrgPeople *people, const MrgTool *tool, const MrgPersonKey *key,
-       const MrgSuppressArgs *args)
+end_all(MrgPeople *people, const MrgTool *tool, const MrgPersonKey *keys, gsize n_keys,
+        const MrgSuppressArgs *args)
 {
     guint64 n = 0;
     g_autoptr(GError) error = NULL;
-    if (!mrg_store_end_suppression(people->store, key, args->scope, args->reason,
-                                   mrg_clock_now_us(), &n, &error))
-        return mrg_verb_fail(error);
+    for (gsize i = 0; i < n_keys; i++) {
+        guint64 n_ended = 0;
+        if (!mrg_store_end_suppression(people->store, &keys[i], args->scope, args->reason,
+                                       mrg_clock_now_us(), &n_ended, &error))
+            return mrg_verb_fail(error);
+        n += n_ended;
+    }
     if (tool->is_json)
         mrg_print_json(json_pack("{s:I}", "ended", (json_int_t) n));
     else if (n)
@@ -117,17 +121,22 @@ mrg_verb_suppress_remove(MrgTool *tool, int argc, char **argv)
         {"yes", 'y', 0, G_OPTION_ARG_NONE, &is_yes, "do not ask", NULL},
         {0}};
     g_auto(MrgPeople) people = {0};
-    MrgPersonKey key;
-    int code = mrg_verb_parse(tool, &argc, &argv, entries, 1);
+    int code = mrg_verb_parse(tool, &argc, &argv, entries, -1);
+    if (!code && argc < 2)
+        code = mrg_verb_usage("whose? Give an ADDRESS or a key");
+    gsize n = code ? 0 : (gsize) argc - 1;
+    g_autofree MrgPersonKey *keys = g_new0(MrgPersonKey, n);
     if (!code)
         code = mrg_people_open(&people, tool);
+    for (gsize i = 0; i < n && !code; i++)
+        code = mrg_people_find_key(&people, argv[1 + i], &keys[i]);
     if (!code)
-        code = mrg_people_find_key(&people, argv[1], &key);
+        code = mrg_confirm(is_yes,
+                           "Mail may go again to %" G_GSIZE_FORMAT
+                           " people who may have asked for none.",
+                           n);
     if (!code)
-        code = mrg_confirm(is_yes, "This person may get mail again that they may have "
-                                   "asked not to get.");
-    if (!code)
-        code = end_it(&people, tool, &key, &args);
+        code = end_all(&people, tool, keys, n, &args);
     mrg_suppress_clear(&args);
     return code;
 }

@@ -427,6 +427,19 @@ def reset_lets_mail_go_again(_bench):
         tap.equal(len(bench.merganser.why(ANN)), 3, "the record")
 
 
+@tap.case
+def every_verb_has_help_and_speaks_json(bench):
+    for verb in json.loads(does(bench, "help", "--json")):
+        out = does(bench, *verb["name"].split(), "--help")
+        tap.contains(out, verb["name"], "help")
+        tap.contains(out, "--json", f"help of {verb['name']}")
+    for words in (["profile", "get", ANN], ["profile", "set", ANN, "interest=Hiking"],
+                  ["consent", "log", ANN], ["consent", "grant", ANN, "receive"],
+                  ["suppress", "list"], ["cap", "simulate"], ["cap", "report"], ["db", "status"],
+                  ["db", "migrate"], ["db", "retain"], ["privacy", "report"]):
+        tells(bench, *words)
+
+
 # ---- the register, and retention ----------------------------------------------------------
 
 
