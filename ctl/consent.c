@@ -111,7 +111,8 @@ print_log(json_t *records)
     json_array_foreach(records, i, each)
     {
         const char *text = text_of(each, "text_version");
-        g_print("%-27s  %-16s %-8s %s%s%s%s\n", text_of(each, "at"),
+        const char *at = text_of(each, "at");
+        g_print("%-27s  %-16s %-8s %s%s%s%s\n", *at ? at : "at an unknown time",
                 text_of(each, "purpose"),
                 json_is_true(json_object_get(each, "granted")) ? "granted" : "denied",
                 text_of(each, "source"), *text ? " (text " : "", text, *text ? ")" : "");

@@ -102,9 +102,11 @@ consent_json(json_t *row)
 {
     g_autofree char *source = NULL, *text_version = NULL;
     mrg_source_split(text_of(row, "source"), &source, &text_version);
-    json_t *record = json_pack("{s:s,s:b,s:o}", "purpose", text_of(row, "purpose"),
-                               "granted", number_of(row, "state") == MRG_CONSENT_GRANTED,
-                               "at", time_json(number_of(row, "at")));
+    gint64 at_us = number_of(row, "at");
+    json_t *record =
+        json_pack("{s:s,s:b,s:o}", "purpose", text_of(row, "purpose"), "granted",
+                  number_of(row, "state") == MRG_CONSENT_GRANTED, "at",
+                  at_us == MRG_UNDATED_US ? json_null() : time_json(at_us));
     if (*source)
         json_object_set_new(record, "source", json_string(source));
     if (text_version)

@@ -66,10 +66,10 @@ add_consent(MrgPeopleFile *people, const char *name, const char *text, GError **
 {
     if (!g_str_equal(text, "true") && !g_str_equal(text, "false"))
         return mrg_rows_fail(&people->rows, error, "column '%s' takes true or false", name);
+    MrgConsentState state = *text == 't' ? MRG_CONSENT_GRANTED : MRG_CONSENT_DENIED;
     const MrgConsent consent = {.purpose = name + strlen(CONSENT_PREFIX),
-                                .state =
-                                    *text == 't' ? MRG_CONSENT_GRANTED : MRG_CONSENT_DENIED,
-                                .at_us = people->rules.now_us};
+                                .state = state,
+                                .at_us = mrg_consent_undated(state, people->rules.now_us)};
     return mrg_people_add_consent(people, &consent, error);
 }
 

@@ -11,9 +11,9 @@
  *                {"scope": SCOPE, "reason": REASON, "at": TIME, "until": TIME}
  *   opens, clicks, complaints   JSON only: lists of TIME
  *
- * A TIME is a text (ISO 8601).  Fields are typed by the schema; where it does not declare
- * one, in CSV what looks like a JSON number, true or false is one.  An empty cell says
- * nothing.
+ * A TIME is a text (ISO 8601); a consent without one is dated by mrg_consent_undated().
+ * Fields are typed by the schema; where it does not declare one, in CSV what looks like a
+ * JSON number, true or false is one.  An empty cell says nothing.
  *
  * OWNERSHIP  a row lives until the next one is read.
  * ERRORS     MRG_ERROR_CONTROL "FILE:LINE:1: what", never with a value in it.  The next

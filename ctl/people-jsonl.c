@@ -45,7 +45,7 @@ to_field(json_t *value, MrgArena *arena)
 static gboolean
 read_time(const MrgPeopleFile *people, json_t *value, gint64 *at_us, GError **error)
 {
-    if (!value ||
+    if (!value || json_is_null(value) ||
         (json_is_string(value) && mrg_time_parse(json_string_value(value), at_us)))
         return TRUE;
     return mrg_rows_fail(&people->rows, error,
@@ -78,6 +78,7 @@ read_record(const MrgPeopleFile *people, json_t *record, MrgConsent *consent,
                              "a consent must be true or false, or an object with "
                              "\"granted\"");
     consent->state = json_is_true(granted) ? MRG_CONSENT_GRANTED : MRG_CONSENT_DENIED;
+    consent->at_us = mrg_consent_undated(consent->state, people->rules.now_us);
     if (!read_time(people, json_object_get(record, "at"), &consent->at_us, error) ||
         !read_text(people, record, "source", &source, error) ||
         !read_text(people, record, "text_version", &text_version, error))
@@ -95,7 +96,7 @@ read_record(const MrgPeopleFile *people, json_t *record, MrgConsent *consent,
 static gboolean
 add_record(MrgPeopleFile *people, const char *purpose, json_t *record, GError **error)
 {
-    MrgConsent consent = {.purpose = purpose, .at_us = people->rules.now_us};
+    MrgConsent consent = {.purpose = purpose};
     return read_record(people, record, &consent, error) &&
            mrg_people_add_consent(people, &consent, error);
 }

@@ -67,6 +67,12 @@ mrg_source_split(const char *joined, char **source, char **text_version)
     *text_version = mark ? g_strdup(mark + strlen(TEXT_MARK)) : NULL;
 }
 
+gint64
+mrg_consent_undated(MrgConsentState state, gint64 now_us)
+{
+    return state == MRG_CONSENT_GRANTED ? MRG_UNDATED_US : now_us;
+}
+
 const char *
 mrg_consent_word(MrgConsentState state)
 {

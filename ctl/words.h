@@ -34,6 +34,11 @@ char *mrg_source_join(const char *source, const char *text_version);
 /* The two; *text_version is NULL where there is none.  The caller frees both. */
 void mrg_source_split(const char *joined, char **source, char **text_version);
 
+/* When a consent was given that nobody knows the time of: before all others, so that it
+ * never takes back what a person withdrew.  One that denies counts from now on. */
+#define MRG_UNDATED_US 0
+gint64 mrg_consent_undated(MrgConsentState state, gint64 now_us);
+
 const char *mrg_consent_word(MrgConsentState state); /* granted, denied, unknown */
 
 /* ISO 8601: a date, or a date and a time with its zone; microseconds are kept. */

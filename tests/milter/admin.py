@@ -145,6 +145,23 @@ def import_never_resubscribes(bench):
 
 
 @tap.case
+def import_without_a_time_takes_back_no_withdrawal(bench):
+    address = "no@sub.test"
+    for given, text in (("true", "at an unknown time"), ("false", "denied")):
+        does(bench, "profile", "import", "--format", "csv", "-",
+             given=f"address,consent.receive\n{address},{given}\n")
+        tap.contains(does(bench, "consent", "log", address), text, "record")
+    for _ in range(2):
+        imports(bench, {"address": address, "consent": {"receive": True}})
+        tap.equal(next_copy(bench, address)["reason"], "consent: receive denied", "reason")
+    tap.equal([(r["granted"], bool(r["at"])) for r in tells(bench, "consent", "log", address)],
+              [(True, False), (False, True)], "record")
+    imports(bench, {"address": address, "consent": {"receive": {
+        "granted": True, "at": datetime.datetime.now(datetime.timezone.utc).isoformat()}}})
+    tap.equal(next_copy(bench, address)["verdict"], "deliver", "with a time")
+
+
+@tap.case
 def one_person_has_one_profile_however_the_address_is_written(bench):
     imports(bench, {"address": "Ann.B+News@Bücher.test", "first_name": "One"})
     for other in ("<ann.b+news@bücher.test>", '"ann.b+news"@xn--bcher-kva.test',
@@ -385,6 +402,10 @@ def simulation_says_what_other_caps_would_withhold(_bench):
         tap.equal(tells(bench, "cap", "simulate", "--cap", "wide limit=9 per=7d")["withheld"], 0,
                   "under a wide cap")
         tap.contains(does(bench, "cap", "simulate", "--cap", "tight limit=1 per=7d"), "60.0%", "table")
+        other = bench.merganser.directory / "other.conf"
+        other.write_text("[schema]\nfile =\n[cap tight]\nlimit = 1\nper = 7d\n")
+        tap.equal(tells(bench, "cap", "simulate", "--conf", other)["caps"], told["caps"],
+                  "under another configuration")
         tap.equal(dump(bench), before, "the database")
         for words in (("--cap", "limit=1"), ("--cap", "x limit"), ("--since", "tomorrow")):
             tap.equal(run(bench, "cap", "simulate", *words)[0], USAGE, f"exit code of {words}")
