@@ -101,8 +101,15 @@ mrg_verb_cap_status(MrgTool *tool, int argc, char **argv)
         code = mrg_people_load(&people, &key, &state);
     if (code)
         return code;
-    if (!mrg_state_read(&view, &state, people.arena, &error))
-        return mrg_verb_fail(error);
+    if (!mrg_state_read(&view, &state, people.arena, &error)) {
+        char text[MRG_KEY_TEXT_BYTES];
+        mrg_key_print(&key, text);
+        g_printerr(
+            "merganser: person %s: %s; mail to them is deferred until 'merganser cap "
+            "reset' forgets it\n",
+            text, error->message);
+        return EX_DATAERR;
+    }
     return print_all(&people, tool, &key, &view,
                      class_name ? class_name : people.conf->policy_default_class);
 }

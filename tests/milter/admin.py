@@ -449,6 +449,24 @@ def reset_lets_mail_go_again(_bench):
 
 
 @tap.case
+def a_damaged_history_is_told_and_can_be_reset(_bench):
+    with Bench(CAPS) as bench:
+        bench.merged(campaign(number="damage"), ANN)
+        key = key_of(bench, ANN)
+        with contextlib.closing(sqlite3.connect(bench.merganser.database)) as connection:
+            connection.execute("UPDATE person SET history = 'nonsense' WHERE key = ?",
+                               (bytes.fromhex(key),))
+            connection.commit()
+        refused(bench.send(campaign(number="damage-2"), ANN)[1], 451, "4.3.0")
+        code, _, err = run(bench, "cap", "status", ANN)
+        tap.equal(code, DATA, "exit code")
+        tap.contains(err, f"person {key}: history", "message")
+        tap.contains(err, "cap reset", "message")
+        does(bench, "cap", "reset", "--yes", key)
+        bench.merged(campaign(number="damage-2"), ANN)
+
+
+@tap.case
 def every_verb_has_help_and_speaks_json(bench):
     for verb in json.loads(does(bench, "help", "--json")):
         out = does(bench, *verb["name"].split(), "--help")
