@@ -25,7 +25,8 @@ typedef struct Import {
     const MrgSuppression *suppression;
     const char *column; /* CSV: the wanted one, or NULL */
     gboolean is_csv, skips_faults;
-    gsize at; /* CSV: its place */
+    gboolean is_broken; /* reading failed: what is not read cannot be left out */
+    gsize at;           /* CSV: its place */
     GHashTable *seen;
     MrgArena *arena;
     MrgProfile profile;
@@ -109,6 +110,7 @@ next_person(Import *import, MrgPersonKey *key)
         gboolean is_read = text && read_key(import, text, key, &error);
         if (error)
             note_fault(import, error);
+        import->is_broken |= error && error->domain == G_FILE_ERROR;
         if (!is_read)
             continue;
         if (!g_hash_table_add(import->seen, g_memdup2(key, sizeof *key))) {
@@ -128,14 +130,15 @@ next_profile(gpointer context, GError **error)
     Import *import = context;
     MrgPersonKey key;
     gboolean is_there = next_person(import, &key);
-    gboolean is_refused = import->n_faults && !import->skips_faults;
+    gboolean is_refused = import->is_broken || (import->n_faults && !import->skips_faults);
     if (is_refused) {
         while (next_person(import, &key))
             continue;
         g_set_error(error, MRG_ERROR, MRG_ERROR_CONTROL,
-                    "%" G_GUINT64_FORMAT " lines cannot be read; nothing is imported: mend "
-                    "them, or leave them out with --skip-faults",
-                    import->n_faults);
+                    "nothing is imported: %" G_GUINT64_FORMAT " lines cannot be read; %s",
+                    import->n_faults,
+                    import->is_broken ? "see to the file and import it again"
+                                      : "mend them, or leave them out with --skip-faults");
     }
     if (!is_there || is_refused)
         return NULL;

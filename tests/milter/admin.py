@@ -382,6 +382,16 @@ def foreign_lists_with_faults_are_taken_only_if_told_so(bench):
     tap.equal((told["suppressed"], told["faults"]), (2, 1), "result")
 
 
+@tap.case
+def a_list_that_cannot_be_read_to_its_end_is_not_taken(bench):
+    code, _, err = run(bench, "suppress", "import", "--skip-faults", "--format", "lines",
+                       bench.merganser.directory)
+    tap.equal(code, DATA, "exit code")
+    tap.contains(err, "nothing is imported", "message")
+    code, _, err = run(bench, "profile", "import", "--format", "jsonl", bench.merganser.directory)
+    tap.equal(code, 74, "exit code of profile import")
+
+
 # ---- caps ---------------------------------------------------------------------------------
 
 
