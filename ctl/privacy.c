@@ -22,7 +22,14 @@ typedef struct Register {
 /* What is kept beside the profile. */
 static const struct {
     const char *what, *purpose;
-    enum { KEPT_ERASED, KEPT_EVENTS, KEPT_ENGAGEMENT, KEPT_WINDOW, KEPT_TOMBSTONE } kept;
+    enum {
+        KEPT_ERASED,
+        KEPT_EVENTS,
+        KEPT_ENGAGEMENT,
+        KEPT_WINDOW,
+        KEPT_TOMBSTONE,
+        KEPT_RELEASED
+    } kept;
 } records[] = {
     {"address", "delivery; stands in the profile alone", KEPT_ERASED},
     {"consents", "proof of what a person agreed to, when and by which text", KEPT_ERASED},
@@ -32,7 +39,7 @@ static const struct {
      KEPT_EVENTS},
     {"opens, clicks, complaints", "caps that follow interest, where the person agreed",
      KEPT_ENGAGEMENT},
-    {"held copies", "sending them when they are due", KEPT_EVENTS},
+    {"held copies", "sending them when they are due", KEPT_RELEASED},
 };
 
 /* ---- who reads a field ---- */
@@ -183,7 +190,10 @@ kept_text(const Register *self, guint record)
     case KEPT_ERASED:
         return "until the person is erased";
     case KEPT_TOMBSTONE:
-        return "until it is removed; erasing a person keeps the mark alone, under a hash";
+        return "for good, under a hash: erasing a person keeps it, so that nothing is sent "
+               "again";
+    case KEPT_RELEASED:
+        return "until they are released or deleted";
     case KEPT_WINDOW:
         return mrg_arena_printf(
             self->args.arena, "%s, the longest window of a cap",
