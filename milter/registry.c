@@ -350,14 +350,11 @@ mrg_store_campaign_number(const MrgStore *store, const char *campaign, guint32 *
 }
 
 gboolean
-mrg_store_move_hold(const MrgStore *store, const MrgMessageKey *message, const char *host,
-                    const char *queue_id, gint64 deadline_us, GError **error)
+mrg_store_move_hold(const MrgStore *store, const MrgHold *hold, gint64 deadline_us,
+                    GError **error)
 {
-    if (!mrg_store_is_word(host, MRG_STORE_NAME_BYTES_MAX) ||
-        !mrg_store_is_word(queue_id, MRG_STORE_WORD_BYTES_MAX))
-        return fail(error, "the host or queue id of a held copy is malformed");
-    return store->api->move_hold(store->instance, message, host, queue_id, deadline_us,
-                                 error);
+    return mrg_store_check_hold(hold, error) &&
+           store->api->move_hold(store->instance, hold, deadline_us, error);
 }
 
 gboolean

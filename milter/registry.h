@@ -65,8 +65,7 @@ MrgCommit mrg_store_commit(const MrgStore *store, const MrgOutcome *outcome,
 gboolean mrg_store_campaign_number(const MrgStore *store, const char *campaign,
                                    guint32 *number, gint64 deadline_us, GError **error);
 
-gboolean mrg_store_move_hold(const MrgStore *store, const MrgMessageKey *message,
-                             const char *host, const char *queue_id, gint64 deadline_us,
+gboolean mrg_store_move_hold(const MrgStore *store, const MrgHold *hold, gint64 deadline_us,
                              GError **error);
 gboolean mrg_store_link_numbers(const MrgStore *store, guint32 campaign,
                                 const char *const *targets, gsize n, guint32 *numbers,

@@ -193,6 +193,22 @@ typedef struct MrgOutcome {
     gint64 until_us;
 } MrgOutcome;
 
+/* The hold that an outcome of verdict HOLD makes, which borrows from it. */
+static inline MrgHold
+mrg_outcome_hold(const MrgOutcome *outcome)
+{
+    return (MrgHold){
+        .message = outcome->message,
+        .person = outcome->person,
+        .host = outcome->host,
+        .queue_id = outcome->queue_id,
+        .campaign = outcome->event.campaign,
+        .class_name = outcome->event.class_name,
+        .at_us = outcome->event.at_us,
+        .until_us = outcome->until_us,
+    };
+}
+
 typedef enum { MRG_FETCH_ERROR, MRG_FETCH_MISS, MRG_FETCH_HIT } MrgFetch;
 
 typedef enum {
@@ -287,9 +303,10 @@ typedef struct MrgStoreApi {
      * person's version too, and a version never goes down.  Only ERROR sets error. */
     MrgCommit (*commit)(gpointer store, const MrgOutcome *outcome, gint64 deadline_us,
                         GError **error);
-    /* A held copy came again, and its hold is now there; no hold is no error. */
-    gboolean (*move_hold)(gpointer store, const MrgMessageKey *message, const char *host,
-                          const char *queue_id, gint64 deadline_us, GError **error);
+    /* A held copy came again, and its hold is now there: host and queue_id change, or the
+     * hold is made as it is given where it is gone, so that no copy is held unrecorded. */
+    gboolean (*move_hold)(gpointer store, const MrgHold *hold, gint64 deadline_us,
+                          GError **error);
     /* The number of a campaign name, the same for ever, from 1. */
     gboolean (*campaign_number)(gpointer store, const char *campaign, guint32 *number,
                                 gint64 deadline_us, GError **error);

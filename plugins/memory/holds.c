@@ -6,42 +6,31 @@
 #include "plugins/memory/memory.h"
 
 void
-mrg_memory_put_hold(MrgMemoryStore *self, const MrgOutcome *outcome)
+mrg_memory_put_hold(MrgMemoryStore *self, const MrgHold *hold)
 {
-    MrgMemoryHold *row = g_new0(MrgMemoryHold, 1);
-    row->hold = (MrgHold){
-        .message = outcome->message,
-        .person = outcome->person,
-        .host = g_strdup(outcome->host),
-        .queue_id = g_strdup(outcome->queue_id),
-        .campaign = g_strdup(outcome->event.campaign),
-        .class_name = g_strdup(outcome->event.class_name),
-        .at_us = outcome->event.at_us,
-        .until_us = outcome->until_us,
-    };
-    g_hash_table_replace(self->holds, g_memdup2(&outcome->message, sizeof outcome->message),
-                         row);
-}
-
-static void
-replace_text(const char **text, const char *next)
-{
-    g_free((gpointer) *text);
-    *text = g_strdup(next);
+    MrgMemoryHold *row = g_hash_table_lookup(self->holds, &hold->message);
+    if (!row) {
+        row = g_new0(MrgMemoryHold, 1);
+        row->hold = *hold;
+        row->hold.campaign = g_strdup(hold->campaign);
+        row->hold.class_name = g_strdup(hold->class_name);
+        g_hash_table_insert(self->holds, g_memdup2(&hold->message, sizeof hold->message),
+                            row);
+    } else {
+        g_free((gpointer) row->hold.host);
+        g_free((gpointer) row->hold.queue_id);
+    }
+    row->hold.host = g_strdup(hold->host);
+    row->hold.queue_id = g_strdup(hold->queue_id);
 }
 
 gboolean
-mrg_memory_move_hold(gpointer store, const MrgMessageKey *message, const char *host,
-                     const char *queue_id, gint64 deadline_us G_GNUC_UNUSED,
+mrg_memory_move_hold(gpointer store, const MrgHold *hold, gint64 deadline_us G_GNUC_UNUSED,
                      GError **error G_GNUC_UNUSED)
 {
     MrgMemoryStore *self = store;
     pthread_mutex_lock(&self->lock);
-    MrgMemoryHold *row = g_hash_table_lookup(self->holds, message);
-    if (row) {
-        replace_text(&row->hold.host, host);
-        replace_text(&row->hold.queue_id, queue_id);
-    }
+    mrg_memory_put_hold(self, hold);
     pthread_mutex_unlock(&self->lock);
     return TRUE;
 }

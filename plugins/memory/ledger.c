@@ -102,8 +102,10 @@ mrg_memory_commit(gpointer store, const MrgOutcome *outcome,
                           !g_hash_table_contains(self->messages, &outcome->message);
     if (is_current) {
         mrg_memory_record(self, outcome, outcome->is_final);
-        if (outcome->event.verdict == MRG_VERDICT_HOLD && outcome->host)
-            mrg_memory_put_hold(self, outcome);
+        if (outcome->event.verdict == MRG_VERDICT_HOLD && outcome->host) {
+            MrgHold hold = mrg_outcome_hold(outcome);
+            mrg_memory_put_hold(self, &hold);
+        }
     }
     pthread_mutex_unlock(&self->lock);
     return is_current ? MRG_COMMIT_DONE : MRG_COMMIT_CONFLICT;

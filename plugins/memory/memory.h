@@ -124,9 +124,9 @@ gboolean mrg_memory_link_numbers(gpointer store, guint32 campaign,
 
 /* ---- holds.c ----------------------------------------------------------- */
 
-void mrg_memory_put_hold(MrgMemoryStore *self, const MrgOutcome *outcome);
-gboolean mrg_memory_move_hold(gpointer store, const MrgMessageKey *message,
-                              const char *host, const char *queue_id, gint64 deadline_us,
+/* Where there is one, it moves to host and queue_id. */
+void mrg_memory_put_hold(MrgMemoryStore *self, const MrgHold *hold);
+gboolean mrg_memory_move_hold(gpointer store, const MrgHold *hold, gint64 deadline_us,
                               GError **error);
 gboolean mrg_memory_holds(gpointer store, const MrgHoldFilter *filter, MrgHoldVisit visit,
                           gpointer context, GError **error);

@@ -6,36 +6,32 @@
 #include "plugins/sqlite/sqlite.h"
 
 gboolean
-mrg_sqlite_put_hold(const MrgSqliteConnection *connection, const MrgOutcome *outcome,
+mrg_sqlite_put_hold(const MrgSqliteConnection *connection, const MrgHold *hold,
                     GError **error)
 {
-    sqlite3_stmt *statement = mrg_sqlite_fresh(connection, MRG_SQL_ADD_HOLD);
-    mrg_sqlite_bind_key(statement, 1, outcome->message.bytes);
-    mrg_sqlite_bind_key(statement, 2, outcome->person.bytes);
-    mrg_sqlite_bind(statement, 3, outcome->host);
-    mrg_sqlite_bind(statement, 4, outcome->queue_id);
-    mrg_sqlite_bind(statement, 5, outcome->event.campaign);
-    mrg_sqlite_bind(statement, 6, outcome->event.class_name);
-    sqlite3_bind_int64(statement, 7, outcome->event.at_us);
-    sqlite3_bind_int64(statement, 8, outcome->until_us);
+    sqlite3_stmt *statement = mrg_sqlite_fresh(connection, MRG_SQL_PUT_HOLD);
+    mrg_sqlite_bind_key(statement, 1, hold->message.bytes);
+    mrg_sqlite_bind_key(statement, 2, hold->person.bytes);
+    mrg_sqlite_bind(statement, 3, hold->host);
+    mrg_sqlite_bind(statement, 4, hold->queue_id);
+    mrg_sqlite_bind(statement, 5, hold->campaign);
+    mrg_sqlite_bind(statement, 6, hold->class_name);
+    sqlite3_bind_int64(statement, 7, hold->at_us);
+    sqlite3_bind_int64(statement, 8, hold->until_us);
     return mrg_sqlite_run(statement, "hold", error);
 }
 
 gboolean
-mrg_sqlite_move_hold(gpointer store, const MrgMessageKey *message, const char *host,
-                     const char *queue_id, gint64 deadline_us, GError **error)
+mrg_sqlite_move_hold(gpointer store, const MrgHold *hold, gint64 deadline_us,
+                     GError **error)
 {
     MrgSqlite *self = store;
     MrgSqliteConnection *connection = mrg_sqlite_borrow(self, TRUE, deadline_us, error);
     if (!connection)
         return FALSE;
-    gboolean is_done = mrg_sqlite_begin(connection, error);
-    sqlite3_stmt *statement = mrg_sqlite_fresh(connection, MRG_SQL_MOVE_HOLD);
-    mrg_sqlite_bind_key(statement, 1, message->bytes);
-    mrg_sqlite_bind(statement, 2, host);
-    mrg_sqlite_bind(statement, 3, queue_id);
-    is_done = is_done && mrg_sqlite_run(statement, "hold", error) &&
-              mrg_sqlite_finish(connection, error);
+    gboolean is_done = mrg_sqlite_begin(connection, error) &&
+                       mrg_sqlite_put_hold(connection, hold, error) &&
+                       mrg_sqlite_finish(connection, error);
     mrg_sqlite_return(self, connection);
     return is_done;
 }

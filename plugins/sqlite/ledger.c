@@ -215,6 +215,7 @@ mrg_sqlite_commit(gpointer store, const MrgOutcome *outcome, gint64 deadline_us,
     if (!connection)
         return MRG_COMMIT_ERROR;
     gboolean is_hold = outcome->event.verdict == MRG_VERDICT_HOLD && outcome->host;
+    MrgHold hold = mrg_outcome_hold(outcome);
     MrgCommit result =
         mrg_sqlite_begin(connection, error) ? MRG_COMMIT_DONE : MRG_COMMIT_ERROR;
     if (result == MRG_COMMIT_DONE)
@@ -224,7 +225,7 @@ mrg_sqlite_commit(gpointer store, const MrgOutcome *outcome, gint64 deadline_us,
     if (result == MRG_COMMIT_DONE)
         result = add_event(connection, outcome, outcome->is_final, error);
     if (result == MRG_COMMIT_DONE && is_hold &&
-        !mrg_sqlite_put_hold(connection, outcome, error))
+        !mrg_sqlite_put_hold(connection, &hold, error))
         result = MRG_COMMIT_ERROR;
     if (result == MRG_COMMIT_DONE)
         result = end_commit(connection, error);

@@ -41,11 +41,12 @@ static const char *const statements[MRG_SQL_N] = {
     [MRG_SQL_ADD_EVENT] =
         "INSERT INTO event (at, key, campaign, class, verdict, reason, message, sender, "
         "tags, until) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-    [MRG_SQL_ADD_HOLD] =
+    [MRG_SQL_PUT_HOLD] =
         "INSERT INTO hold (message, key, host, queue_id, campaign, class, at, until) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
+        "ON CONFLICT (message) DO UPDATE "
+        "SET host = excluded.host, queue_id = excluded.queue_id",
     [MRG_SQL_HOLD] = "SELECT key FROM hold WHERE message = ?1 AND settlement IS NULL",
-    [MRG_SQL_MOVE_HOLD] = "UPDATE hold SET host = ?2, queue_id = ?3 WHERE message = ?1",
     [MRG_SQL_SETTLE_HOLD] =
         "UPDATE hold SET settlement = ?2, until = ?3, is_changed = 0 WHERE message = ?1",
     [MRG_SQL_END_HOLD] = "DELETE FROM hold WHERE message = ?1",

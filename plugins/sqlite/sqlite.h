@@ -44,9 +44,8 @@ typedef enum {
     MRG_SQL_ADD_PERSON,
     MRG_SQL_RAISE_PERSON,
     MRG_SQL_ADD_EVENT,
-    MRG_SQL_ADD_HOLD,
+    MRG_SQL_PUT_HOLD,
     MRG_SQL_HOLD,
-    MRG_SQL_MOVE_HOLD,
     MRG_SQL_SETTLE_HOLD,
     MRG_SQL_END_HOLD,
     MRG_SQL_HOLDS,
@@ -150,10 +149,10 @@ MrgCommit mrg_sqlite_commit(gpointer store, const MrgOutcome *outcome, gint64 de
 MrgCommit mrg_sqlite_put_history(gpointer store, const MrgAccount *account, GError **error);
 MrgCommit mrg_sqlite_settle_hold(gpointer store, const MrgOutcome *outcome, GError **error);
 
-gboolean mrg_sqlite_put_hold(const MrgSqliteConnection *connection,
-                             const MrgOutcome *outcome, GError **error);
-gboolean mrg_sqlite_move_hold(gpointer store, const MrgMessageKey *message,
-                              const char *host, const char *queue_id, gint64 deadline_us,
+/* Where there is one, it moves to host and queue_id. */
+gboolean mrg_sqlite_put_hold(const MrgSqliteConnection *connection, const MrgHold *hold,
+                             GError **error);
+gboolean mrg_sqlite_move_hold(gpointer store, const MrgHold *hold, gint64 deadline_us,
                               GError **error);
 gboolean mrg_sqlite_holds(gpointer store, const MrgHoldFilter *filter, MrgHoldVisit visit,
                           gpointer context, GError **error);

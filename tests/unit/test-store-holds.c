@@ -19,6 +19,15 @@ held(guint who, guint what, guint64 version, gint64 until_us)
     return made;
 }
 
+static MrgHold
+hold_at(guint who, guint what, gint64 until_us, const char *host, const char *queue_id)
+{
+    MrgOutcome made = held(who, what, 0, until_us);
+    made.host = host;
+    made.queue_id = queue_id;
+    return mrg_outcome_hold(&made);
+}
+
 static void
 hold(const Fixture *fixture, guint who, guint what, gint64 until_us)
 {
@@ -80,27 +89,37 @@ static void
 a_hold_moves_to_where_the_copy_is(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
 {
     g_autoptr(GError) error = NULL;
-    MrgMessageKey copy = message(1), absent = message(2);
     hold(fixture, 1, 1, 500);
     guint64 version = load(fixture, 1, 1).own.version;
-    g_assert_true(
-        mrg_store_move_hold(fixture->store, &copy, "mx2.example", "5XYZ", soon(), &error));
-    g_assert_true(
-        mrg_store_move_hold(fixture->store, &absent, "mx2.example", "6", soon(), &error));
+    MrgHold moved = hold_at(1, 1, 700, "mx2.example", "5XYZ");
+    g_assert_true(mrg_store_move_hold(fixture->store, &moved, soon(), &error));
     assert_holds(fixture, NULL, NULL, G_MAXINT64,
                  "1 of 1: mx2.example 5XYZ spring promo 1-500\n");
     g_assert_cmpuint(load(fixture, 1, 1).own.version, ==, version);
 
     MrgOutcome drop = settled(fixture, 1, 1, MRG_VERDICT_DROP);
     g_assert_cmpint(settle(fixture, &drop), ==, MRG_COMMIT_DONE);
-    g_assert_true(
-        mrg_store_move_hold(fixture->store, &copy, "mx3.example", "7", soon(), &error));
+    moved = hold_at(1, 1, 700, "mx3.example", "7");
+    g_assert_true(mrg_store_move_hold(fixture->store, &moved, soon(), &error));
     assert_holds(fixture, "mx3.example", NULL, 0,
                  "1 of 1: mx3.example 7 spring promo 1-drop\n");
     g_autofree char *long_id = g_strnfill(65, '7');
-    g_assert_false(
-        mrg_store_move_hold(fixture->store, &copy, "mx3", long_id, soon(), &error));
+    moved.queue_id = long_id;
+    g_assert_false(mrg_store_move_hold(fixture->store, &moved, soon(), &error));
     g_assert_error(error, MRG_STORE_ERROR, MRG_STORE_ERROR_CORRUPT);
+}
+
+static void
+a_copy_whose_hold_is_gone_is_held_anew(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    g_autoptr(GError) error = NULL;
+    MrgHold again = hold_at(1, 1, 700, "mx2.example", "6");
+    g_assert_true(mrg_store_move_hold(fixture->store, &again, soon(), &error));
+    g_assert_no_error(error);
+    assert_holds(fixture, NULL, NULL, G_MAXINT64,
+                 "1 of 1: mx2.example 6 spring promo 1-700\n");
+    MrgOutcome drop = settled(fixture, 1, 1, MRG_VERDICT_DROP);
+    g_assert_cmpint(settle(fixture, &drop), ==, MRG_COMMIT_DONE);
 }
 
 static void
@@ -258,6 +277,7 @@ two_hosts_settle_a_hold_once(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSE
 const Case store_holds[] = {
     {"hold/recorded", a_hold_is_recorded_with_its_place},
     {"hold/moved", a_hold_moves_to_where_the_copy_is},
+    {"hold/anew", a_copy_whose_hold_is_gone_is_held_anew},
     {"hold/queue-id", one_queue_id_may_serve_two_copies},
     {"hold/filter", holds_are_found_by_host_campaign_and_time},
     {"hold/changed", a_changed_person_makes_holds_due},
