@@ -15,6 +15,9 @@ static const char *const statements[MRG_SQL_N] = {
     [MRG_SQL_BEGIN] = "BEGIN",
     [MRG_SQL_BEGIN_IMMEDIATE] = "BEGIN IMMEDIATE",
     [MRG_SQL_COMMIT] = "COMMIT",
+    [MRG_SQL_SAVEPOINT] = "SAVEPOINT outcome",
+    [MRG_SQL_RELEASE] = "RELEASE outcome",
+    [MRG_SQL_ROLLBACK_TO] = "ROLLBACK TO outcome",
     [MRG_SQL_PROFILE] = "SELECT 1 FROM profile WHERE key = ?1",
     [MRG_SQL_FIELD] = "SELECT type, value FROM field WHERE key = ?1 AND name = ?2",
     [MRG_SQL_PERSON] = "SELECT version, history, engagement FROM person WHERE key = ?1",
@@ -260,14 +263,28 @@ make_ready(MrgSqlite *self, MrgSqliteConnection *connection, GError **error)
 /* ---- the pool ---------------------------------------------------------- */
 
 void
-mrg_sqlite_init(MrgSqlite *self)
+mrg_sqlite_init_condition(pthread_cond_t *condition)
 {
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&self->returned, &attributes);
+    pthread_cond_init(condition, &attributes);
     pthread_condattr_destroy(&attributes);
+}
+
+struct timespec
+mrg_sqlite_timespec(gint64 deadline_us)
+{
+    gint64 us = MAX(deadline_us, 0);
+    return (struct timespec){us / G_USEC_PER_SEC, us % G_USEC_PER_SEC * 1000};
+}
+
+void
+mrg_sqlite_init(MrgSqlite *self)
+{
+    mrg_sqlite_init_condition(&self->returned);
     pthread_mutex_init(&self->lock, NULL);
+    mrg_sqlite_init_group(&self->group);
     self->writer.is_writer = TRUE;
 }
 
@@ -277,6 +294,7 @@ mrg_sqlite_clear(MrgSqlite *self)
     mrg_sqlite_disconnect(&self->writer);
     for (gsize i = 0; i < self->n_readers; i++)
         mrg_sqlite_disconnect(&self->readers[i]);
+    mrg_sqlite_clear_group(&self->group);
     pthread_cond_destroy(&self->returned);
     pthread_mutex_destroy(&self->lock);
 }
@@ -295,9 +313,7 @@ find_free(MrgSqlite *self, gboolean is_writer)
 static MrgSqliteConnection *
 wait_for_free(MrgSqlite *self, gboolean is_writer, gint64 deadline_us)
 {
-    /* GLib's monotonic clock is CLOCK_MONOTONIC, too. */
-    gint64 us = MAX(deadline_us, 0);
-    struct timespec until = {us / G_USEC_PER_SEC, us % G_USEC_PER_SEC * 1000};
+    struct timespec until = mrg_sqlite_timespec(deadline_us);
     MrgSqliteConnection *connection;
     int rc = 0;
     pthread_mutex_lock(&self->lock);

@@ -30,6 +30,9 @@ typedef enum {
     MRG_SQL_BEGIN,
     MRG_SQL_BEGIN_IMMEDIATE,
     MRG_SQL_COMMIT,
+    MRG_SQL_SAVEPOINT,
+    MRG_SQL_RELEASE,
+    MRG_SQL_ROLLBACK_TO,
     MRG_SQL_PROFILE,
     MRG_SQL_FIELD,
     MRG_SQL_PERSON,
@@ -72,6 +75,14 @@ typedef struct MrgSqliteConnection {
     gboolean is_lent;
 } MrgSqliteConnection;
 
+/* Commits that wait, and whether one of their threads is at work for others. */
+typedef struct MrgSqliteGroup {
+    pthread_mutex_t lock;
+    pthread_cond_t is_over;
+    GQueue waiting;
+    gboolean has_leader;
+} MrgSqliteGroup;
+
 typedef struct MrgSqlite {
     char *file;
     gboolean is_full; /* durability */
@@ -80,6 +91,7 @@ typedef struct MrgSqlite {
     pthread_cond_t returned;
     MrgSqliteConnection writer;
     MrgSqliteConnection readers[MRG_SQLITE_READERS_MAX];
+    MrgSqliteGroup group;
 } MrgSqlite;
 
 void mrg_sqlite_init(MrgSqlite *self);
@@ -104,6 +116,13 @@ const char *mrg_sqlite_copy(sqlite3_stmt *statement, int column, const MrgMemory
                             gsize *length);
 /* A key that the tables' checks have let in. */
 void mrg_sqlite_take_key(sqlite3_stmt *statement, int column, guint8 *bytes);
+
+/* ---- waiting, on CLOCK_MONOTONIC, which GLib's monotonic clock is ---- */
+
+void mrg_sqlite_init_condition(pthread_cond_t *condition);
+struct timespec mrg_sqlite_timespec(gint64 deadline_us);
+void mrg_sqlite_init_group(MrgSqliteGroup *group);
+void mrg_sqlite_clear_group(MrgSqliteGroup *group);
 
 /* ---- connections ---- */
 
@@ -146,6 +165,12 @@ gboolean mrg_sqlite_read_state(const MrgSqliteConnection *connection,
                                const MrgMemory *memory, GError **error);
 MrgCommit mrg_sqlite_commit(gpointer store, const MrgOutcome *outcome, gint64 deadline_us,
                             GError **error);
+/* Within a transaction; anything but DONE may have written some of it. */
+MrgCommit mrg_sqlite_write_outcome(const MrgSqliteConnection *connection,
+                                   const MrgOutcome *outcome, GError **error);
+/* After COMMIT failed: while the transaction is open nothing is written; when it is not,
+ * the disk failed under it, and what the file holds shows when it is read again. */
+MrgCommit mrg_sqlite_end_commit(const MrgSqliteConnection *connection, GError **error);
 MrgCommit mrg_sqlite_put_history(gpointer store, const MrgAccount *account, GError **error);
 MrgCommit mrg_sqlite_settle_hold(gpointer store, const MrgOutcome *outcome, GError **error);
 
