@@ -164,6 +164,123 @@ changes_by_hand_count(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
     }
 }
 
+/* ---- tables of before -------------------------------------------------- */
+
+static void
+tables_of_version_1_are_upgraded(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path =
+        g_test_build_filename(G_TEST_DIST, "..", "conf", "sql", "sqlite.sql", NULL);
+    g_autofree char *tables = NULL;
+    g_assert_true(g_file_get_contents(path, &tables, NULL, &error));
+    run_sql(fixture->file, tables);
+    run_sql(
+        fixture->file,
+        "PRAGMA journal_mode = WAL;"
+        "INSERT INTO person VALUES (x'01000000000000000000000000000070', 7, '5 promo x');"
+        "INSERT INTO event (at, key, campaign, class, verdict, reason, message) VALUES "
+        "(5, x'01000000000000000000000000000070', 'old', 'promo', 0, 'ok: test',"
+        " x'0100000000000000000000000000006d');");
+    g_chmod(fixture->file, 0600);
+    guint is, needed;
+    g_assert_true(mrg_store_schema_version(fixture->store, &is, &needed, &error));
+    g_assert_cmpuint(is, ==, 1);
+    g_assert_cmpuint(needed, ==, 2);
+    assert_all_fail(fixture, MRG_STORE_ERROR_SCHEMA);
+
+    mrg_store_create(fixture->store, &error);
+    g_assert_no_error(error);
+    g_assert_true(mrg_store_schema_version(fixture->store, &is, &needed, &error));
+    g_assert_cmpuint(is, ==, 2);
+    MrgState state = load(fixture, 1, 1);
+    g_assert_cmpuint(state.own.version, ==, 7);
+    g_assert_cmpstr(state.own.history, ==, "5 promo x");
+    g_assert_true(state.is_repeat);
+    g_autofree char *events = events_text(fixture, 1, 9);
+    g_assert_cmpstr(events, ==, "5 deliver old\n");
+    MrgOutcome next = outcome(1, 2, 7, "6 promo y");
+    g_assert_cmpint(commit(fixture, &next), ==, MRG_COMMIT_DONE);
+}
+
+/* ---- many at once ------------------------------------------------------ */
+
+#define N_WAITING 16
+
+typedef struct Waiting {
+    const Fixture *fixture;
+    MrgOutcome outcome;
+    MrgCommit result;
+} Waiting;
+
+static gpointer
+commit_in_thread(gpointer data)
+{
+    Waiting *waiting = data;
+    waiting->result = commit(waiting->fixture, &waiting->outcome);
+    return NULL;
+}
+
+/* While another process holds the lock they pile up, and then go in few groups.  Each
+ * person is there twice, decided on the same version. */
+static void
+a_conflict_leaves_the_rest_of_its_group_alone(Fixture *fixture,
+                                              gconstpointer plugin G_GNUC_UNUSED)
+{
+    Waiting waiting[N_WAITING];
+    GThread *threads[N_WAITING];
+    sqlite3 *db;
+    g_assert_cmpint(sqlite3_open(fixture->file, &db), ==, SQLITE_OK);
+    g_assert_cmpint(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), ==, SQLITE_OK);
+    for (guint i = 0; i < N_WAITING; i++) {
+        waiting[i] = (Waiting){fixture, outcome(i / 2, i, 0, "sent"), MRG_COMMIT_ERROR};
+        threads[i] = g_thread_new("commit", commit_in_thread, &waiting[i]);
+    }
+    g_assert_cmpint(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), ==, SQLITE_OK);
+    sqlite3_close(db);
+    for (guint i = 0; i < N_WAITING; i++)
+        g_thread_join(threads[i]);
+    for (guint i = 0; i < N_WAITING; i += 2) {
+        const MrgCommit *pair[] = {&waiting[i].result, &waiting[i + 1].result};
+        gboolean is_first = *pair[0] == MRG_COMMIT_DONE;
+        g_assert_cmpint(*pair[!is_first], ==, MRG_COMMIT_DONE);
+        g_assert_cmpint(*pair[is_first], ==, MRG_COMMIT_CONFLICT);
+        g_assert_true(load(fixture, i / 2, i + !is_first).is_repeat);
+        g_assert_false(load(fixture, i / 2, i + is_first).is_repeat);
+        g_assert_cmpuint(load(fixture, i / 2, i).own.version, ==, 1);
+    }
+}
+
+/* A reader of the file finds nothing of a person that was erased, in any of its parts. */
+static gboolean
+file_holds(const char *file, const char *tail, const char *text)
+{
+    g_autofree char *path = g_strconcat(file, tail, NULL);
+    g_autofree char *bytes = NULL;
+    gsize length = 0;
+    if (!g_file_get_contents(path, &bytes, &length, NULL))
+        return FALSE;
+    return memmem(bytes, length, text, strlen(text)) != NULL;
+}
+
+static void
+erasure_overwrites(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    static const char *const parts[] = {"", "-wal"};
+    g_autoptr(GError) error = NULL;
+    MrgProfileField in = {"name", field(MRG_FIELD_STRING, "Wilhelmina")};
+    MrgProfile profile = {
+        .person = person(1), .address = "ann@b.c", .fields = &in, .n_fields = 1};
+    import(fixture, &profile, 1);
+    g_assert_true(file_holds(fixture->file, "", "Wilhelmina") ||
+                  file_holds(fixture->file, "-wal", "Wilhelmina"));
+    g_assert_true(mrg_store_erase(fixture->store, &profile.person, 777, &error));
+    for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) {
+        g_assert_false(file_holds(fixture->file, parts[i], "Wilhelmina"));
+        g_assert_false(file_holds(fixture->file, parts[i], "ann@b.c"));
+    }
+}
+
 /* ---- cases -------------------------------------------------------------- */
 
 const Case sqlite_only[] = {
@@ -173,6 +290,8 @@ const Case sqlite_only[] = {
     {"file/replaced", a_file_put_in_its_place_is_noticed},
     {"stored-wrongly", what_is_stored_wrongly_is_corrupt},
     {"by-hand", changes_by_hand_count},
+    {"group", a_conflict_leaves_the_rest_of_its_group_alone},
+    {"erase/overwrites", erasure_overwrites},
     {NULL, NULL},
 };
 
@@ -182,5 +301,6 @@ const Case sqlite_empty[] = {
     {"file/garbage", garbage_is_corrupt},
     {"file/another", another_schema_is_left_alone},
     {"file/secrecy", a_file_that_others_read_is_refused},
+    {"upgrade", tables_of_version_1_are_upgraded},
     {NULL, NULL},
 };
