@@ -106,13 +106,33 @@ open_instance(const MrgPlugin *plugin, const MrgSetting *settings, gsize n, GErr
         G_STRUCT_OFFSET(MrgStoreApi, name), #name \
     }
 
-/* What every store must have. */
+/* What every store must have: all but fetch_and_load. */
 static const struct {
     gsize offset;
     const char *name;
 } members[] = {
-    MEMBER(fetch),  MEMBER(load),   MEMBER(commit), MEMBER(campaign_number),
-    MEMBER(create), MEMBER(import), MEMBER(list),   MEMBER(events),
+    MEMBER(fetch),
+    MEMBER(load),
+    MEMBER(commit),
+    MEMBER(move_hold),
+    MEMBER(campaign_number),
+    MEMBER(link_numbers),
+    MEMBER(create),
+    MEMBER(schema_version),
+    MEMBER(retain),
+    MEMBER(import),
+    MEMBER(list),
+    MEMBER(rows_of),
+    MEMBER(erase),
+    MEMBER(search),
+    MEMBER(suppressions),
+    MEMBER(end_suppression),
+    MEMBER(put_history),
+    MEMBER(events),
+    MEMBER(events_since),
+    MEMBER(holds),
+    MEMBER(settle_hold),
+    MEMBER(end_hold),
 };
 
 /* The first that is not there; NULL when it is complete. */

@@ -12,24 +12,40 @@
 #define CANCELED "57014"
 
 static const char *const calls[MRG_PG_N] = {
-    [MRG_PG_FETCH] = "SELECT name, type, value FROM merganser.mrg_fetch($1, $2)",
-    [MRG_PG_LOAD] = "SELECT kind, a, b, m, n FROM merganser.mrg_load($1, $2)",
-    [MRG_PG_COMMIT] =
-        "SELECT merganser.mrg_commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    [MRG_PG_FETCH] = "SELECT CASE WHEN name IS NULL THEN 5 ELSE 6 END, name, value, type "
+                     "FROM merganser.mrg_fetch($1, $2)",
+    [MRG_PG_LOAD] = "SELECT kind, a, b, m, n FROM merganser.mrg_load($1, $2, $3)",
+    [MRG_PG_FETCH_AND_LOAD] =
+        "SELECT kind, a, b, m, n FROM merganser.mrg_fetch_and_load($1, $2, $3, $4)",
+    [MRG_PG_COMMIT] = "SELECT "
+                      "merganser.mrg_commit($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,"
+                      "$15,$16,$17,$18)",
+    [MRG_PG_SETTLE_HOLD] =
+        "SELECT "
+        "merganser.mrg_settle_hold($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)",
+    [MRG_PG_SWAP] = "SELECT merganser.mrg_swap($1, $2, $3)::integer",
+    [MRG_PG_PUT_HOLD] = "SELECT merganser.mrg_put_hold($1, $2, $3, $4, $5, $6, $7, $8)",
+    [MRG_PG_END_HOLD] = "DELETE FROM merganser.hold WHERE message = $1",
     [MRG_PG_CAMPAIGN_NUMBER] = "SELECT merganser.mrg_campaign_number($1)",
-    [MRG_PG_IMPORT] =
-        "SELECT merganser.mrg_import($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)",
-    [MRG_PG_EVENTS] =
-        "SELECT at, campaign, class, verdict, reason FROM merganser.mrg_events($1, $2)",
-    /* All keys and so no function of one: for the tool alone. */
-    [MRG_PG_PEOPLE] = "SELECT address FROM merganser.profile ORDER BY key LIMIT $1",
+    [MRG_PG_LINK_NUMBERS] =
+        "SELECT number FROM merganser.mrg_link_numbers($1, $2) ORDER BY place",
+    [MRG_PG_END_SUPPRESSION] = "SELECT merganser.mrg_end_suppression($1, $2, $3, $4)",
+    [MRG_PG_ERASE] = "SELECT merganser.mrg_erase($1, $2)",
 };
 
 static const char *const names[MRG_PG_N] = {
-    [MRG_PG_FETCH] = "mrg_fetch",   [MRG_PG_LOAD] = "mrg_load",
-    [MRG_PG_COMMIT] = "mrg_commit", [MRG_PG_CAMPAIGN_NUMBER] = "mrg_campaign_number",
-    [MRG_PG_IMPORT] = "mrg_import", [MRG_PG_EVENTS] = "mrg_events",
-    [MRG_PG_PEOPLE] = "mrg_people",
+    [MRG_PG_FETCH] = "mrg_fetch",
+    [MRG_PG_LOAD] = "mrg_load",
+    [MRG_PG_FETCH_AND_LOAD] = "mrg_fetch_and_load",
+    [MRG_PG_COMMIT] = "mrg_commit",
+    [MRG_PG_SETTLE_HOLD] = "mrg_settle_hold",
+    [MRG_PG_SWAP] = "mrg_swap",
+    [MRG_PG_PUT_HOLD] = "mrg_put_hold",
+    [MRG_PG_END_HOLD] = "mrg_end_hold",
+    [MRG_PG_CAMPAIGN_NUMBER] = "mrg_campaign_number",
+    [MRG_PG_LINK_NUMBERS] = "mrg_link_numbers",
+    [MRG_PG_END_SUPPRESSION] = "mrg_end_suppression",
+    [MRG_PG_ERASE] = "mrg_erase",
 };
 
 /* ---- errors ------------------------------------------------------------ */

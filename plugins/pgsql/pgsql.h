@@ -19,19 +19,28 @@
 #include "plugins/merganser-plugin.h"
 
 #define MRG_PGSQL_POOL_MAX 128
-#define MRG_PGSQL_PARAMETERS_MAX 13
+#define MRG_PGSQL_PARAMETERS_MAX 18
+#define MRG_PGSQL_SCHEMA_VERSION 2
+#define MRG_PGSQL_NUMBER_BYTES 24
+#define MRG_PGSQL_HEX_BYTES (2 + 2 * MRG_KEY_BYTES + 1)
 
-/* conf/sql/pgsql.sql, by the build. */
+/* conf/sql/pgsql.sql and pgsql-2.sql, by the build. */
 extern const char mrg_pgsql_schema[];
+extern const char mrg_pgsql_schema_2[];
 
 typedef enum {
     MRG_PG_FETCH,
     MRG_PG_LOAD,
+    MRG_PG_FETCH_AND_LOAD,
     MRG_PG_COMMIT,
+    MRG_PG_SETTLE_HOLD,
+    MRG_PG_SWAP,
+    MRG_PG_PUT_HOLD,
+    MRG_PG_END_HOLD,
     MRG_PG_CAMPAIGN_NUMBER,
-    MRG_PG_IMPORT,
-    MRG_PG_EVENTS,
-    MRG_PG_PEOPLE,
+    MRG_PG_LINK_NUMBERS,
+    MRG_PG_END_SUPPRESSION,
+    MRG_PG_ERASE,
     MRG_PG_N
 } MrgPgsqlCall;
 
@@ -72,6 +81,8 @@ void mrg_pgsql_clear(MrgPgsql *self);
 /* An open connection whose other end was there a moment ago, with the schema checked. */
 MrgPgsqlConnection *mrg_pgsql_borrow(MrgPgsql *self, gint64 deadline_us, GError **error);
 void mrg_pgsql_return(MrgPgsql *self, MrgPgsqlConnection *connection);
+/* For administration: waits for a minute. */
+MrgPgsqlConnection *mrg_pgsql_borrow_long(MrgPgsql *self, GError **error);
 
 /* Opens without looking for the schema: for create(). */
 PGconn *mrg_pgsql_connect(const MrgPgsql *self, gint64 deadline_us, GError **error);
@@ -100,5 +111,92 @@ mrg_pgsql_result_free(PGresult *result)
     PQclear(result);
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PGresult, mrg_pgsql_result_free)
+
+/* ---- arguments; texts and numbers' buffers are borrowed ---- */
+
+void mrg_pgsql_add_key(MrgPgsqlArguments *arguments, const guint8 *bytes);
+void mrg_pgsql_add_text(MrgPgsqlArguments *arguments, const char *text);
+void mrg_pgsql_add_number(MrgPgsqlArguments *arguments, char buffer[MRG_PGSQL_NUMBER_BYTES],
+                          gint64 number);
+/* An array literal: PostgreSQL, 8.15.2; every element quoted, or NULL. */
+GString *mrg_pgsql_array_new(void);
+void mrg_pgsql_array_add(GString *array, const char *text, gsize length);
+void mrg_pgsql_array_add_string(GString *array, const char *text);
+void mrg_pgsql_array_add_number(GString *array, gint64 number);
+void mrg_pgsql_array_add_key(GString *array, const MrgPersonKey *key);
+const char *mrg_pgsql_array_end(GString *array);
+/* A key as PostgreSQL writes and reads bytes: \x and hexadecimal. */
+const char *mrg_pgsql_hex(const guint8 *bytes, char text[MRG_PGSQL_HEX_BYTES]);
+
+/* ---- results ---- */
+
+const char *mrg_pgsql_copy_value(const PGresult *result, int row, int column,
+                                 const MrgMemory *memory, gsize *length);
+gint64 mrg_pgsql_get_number(const PGresult *result, int row, int column);
+gboolean mrg_pgsql_get_key(const PGresult *result, int row, int column, guint8 *bytes);
+/* Makes a call that may be repeated, on a new connection when the first was lost. */
+PGresult *mrg_pgsql_ask(MrgPgsql *self, MrgPgsqlCall call,
+                        const MrgPgsqlArguments *arguments, gint64 deadline_us,
+                        const char *what, GError **error);
+/* Runs plain SQL, for wait_us at most; the result of its last statement, or NULL. */
+PGresult *mrg_pgsql_take(PGconn *pg, const char *sql, gint64 wait_us, const char *what,
+                         GError **error);
+gboolean mrg_pgsql_run_only(PGconn *pg, const char *sql, gint64 wait_us, const char *what,
+                            GError **error);
+
+/* ---- the store: as in MrgStoreApi ---- */
+
+MrgFetch mrg_pgsql_fetch(gpointer store, const MrgPersonKey *person,
+                         const char *const *names, gsize n_names, MrgField *fields,
+                         const MrgMemory *memory, gint64 deadline_us, GError **error);
+gboolean mrg_pgsql_load(gpointer store, const MrgPersonKey *person,
+                        const MrgMessageKey *message, const MrgPersonKey *shared,
+                        gsize n_shared, MrgState *state, const MrgMemory *memory,
+                        gint64 deadline_us, GError **error);
+MrgFetch mrg_pgsql_fetch_and_load(gpointer store, const MrgPersonKey *person,
+                                  const char *const *names, gsize n_names, MrgField *fields,
+                                  const MrgMessageKey *message, const MrgPersonKey *shared,
+                                  gsize n_shared, MrgState *state, const MrgMemory *memory,
+                                  gint64 deadline_us, GError **error);
+MrgCommit mrg_pgsql_commit(gpointer store, const MrgOutcome *outcome, gint64 deadline_us,
+                           GError **error);
+gboolean mrg_pgsql_move_hold(gpointer store, const MrgHold *hold, gint64 deadline_us,
+                             GError **error);
+gboolean mrg_pgsql_campaign_number(gpointer store, const char *campaign, guint32 *number,
+                                   gint64 deadline_us, GError **error);
+gboolean mrg_pgsql_link_numbers(gpointer store, guint32 campaign,
+                                const char *const *targets, gsize n, guint32 *numbers,
+                                gint64 deadline_us, GError **error);
+MrgCommit mrg_pgsql_put_history(gpointer store, const MrgAccount *account, GError **error);
+MrgCommit mrg_pgsql_settle_hold(gpointer store, const MrgOutcome *outcome, GError **error);
+
+gboolean mrg_pgsql_create(gpointer store, GError **error);
+gboolean mrg_pgsql_schema_version(gpointer store, guint *is, guint *needed, GError **error);
+gboolean mrg_pgsql_retain(gpointer store, const MrgRetention *retention, guint64 *n_rows,
+                          GError **error);
+gboolean mrg_pgsql_import(gpointer store, MrgProfileNext next, gpointer context,
+                          guint64 *n_imported, GError **error);
+gboolean mrg_pgsql_erase(gpointer store, const MrgPersonKey *person, gint64 at_us,
+                         GError **error);
+gboolean mrg_pgsql_end_suppression(gpointer store, const MrgPersonKey *person,
+                                   const char *scope, const char *reason, gint64 at_us,
+                                   guint64 *n_ended, GError **error);
+gboolean mrg_pgsql_end_hold(gpointer store, const MrgMessageKey *message, GError **error);
+
+gboolean mrg_pgsql_list(gpointer store, gsize limit, MrgPersonVisit visit, gpointer context,
+                        GError **error);
+gboolean mrg_pgsql_rows_of(gpointer store, const MrgPersonKey *person, MrgRowVisit visit,
+                           gpointer context, GError **error);
+gboolean mrg_pgsql_search(gpointer store, const char *text, MrgRowVisit visit,
+                          gpointer context, GError **error);
+gboolean mrg_pgsql_suppressions(gpointer store, const MrgPersonKey *person, gint64 now_us,
+                                gsize limit, MrgSuppressionVisit visit, gpointer context,
+                                GError **error);
+gboolean mrg_pgsql_events(gpointer store, const MrgPersonKey *person, gsize limit,
+                          MrgEventVisit visit, gpointer context, GError **error);
+gboolean mrg_pgsql_events_since(gpointer store, gint64 since_us, MrgEventVisit visit,
+                                gpointer context, GError **error);
+gboolean mrg_pgsql_holds(gpointer store, const MrgHoldFilter *filter, MrgHoldVisit visit,
+                         gpointer context, GError **error);
 
 #endif

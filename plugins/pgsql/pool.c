@@ -6,7 +6,8 @@
 
 #include "plugins/pgsql/pgsql.h"
 
-#define SCHEMA_VERSION "1"
+#define SCHEMA_VERSION G_STRINGIFY(MRG_PGSQL_SCHEMA_VERSION)
+#define LONG_WAIT_US (60 * G_USEC_PER_SEC)
 
 void
 mrg_pgsql_init(MrgPgsql *self)
@@ -133,6 +134,12 @@ mrg_pgsql_borrow(MrgPgsql *self, gint64 deadline_us, GError **error)
         return connection;
     mrg_pgsql_return(self, connection);
     return NULL;
+}
+
+MrgPgsqlConnection *
+mrg_pgsql_borrow_long(MrgPgsql *self, GError **error)
+{
+    return mrg_pgsql_borrow(self, g_get_monotonic_time() + LONG_WAIT_US, error);
 }
 
 void

@@ -468,15 +468,10 @@ add(const char *plugin, const Case *cases,
     }
 }
 
-/* The stores that have all of ABI 2.0; the others run what is in this file. */
-static const char *const complete[] = {"memory", "sqlite", NULL};
-
 static void
 add_contract(const char *plugin)
 {
     add(plugin, contract, set_up);
-    if (!g_strv_contains(complete, plugin))
-        return;
     add(plugin, store_people, set_up);
     add(plugin, store_ledger, set_up);
     add(plugin, store_holds, set_up);
