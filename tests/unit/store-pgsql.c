@@ -150,6 +150,104 @@ a_server_that_is_away_is_unavailable(Fixture *fixture, gconstpointer plugin G_GN
     g_assert_null(strstr(error->message, "hush"));
 }
 
+/* ---- tables ------------------------------------------------------------- */
+
+static char *
+ask_pgsql(const char *sql)
+{
+    PGconn *pg = connect_pgsql();
+    PGresult *result = PQexec(pg, sql);
+    g_assert_cmpint(PQresultStatus(result), ==, PGRES_TUPLES_OK);
+    char *answer = g_strdup(PQntuples(result) ? PQgetvalue(result, 0, 0) : "");
+    PQclear(result);
+    PQfinish(pg);
+    return answer;
+}
+
+static void
+assert_pgsql(const char *sql, const char *expected)
+{
+    g_autofree char *answer = ask_pgsql(sql);
+    g_assert_cmpstr(answer, ==, expected);
+}
+
+#define PERSON_1 "'\\x01000000000000000000000000000070'"
+#define MESSAGE_1 "'\\x0100000000000000000000000000006d'"
+#define IN_2023 "1700000000000000" /* November */
+
+static void
+tables_of_version_1_are_upgraded(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path =
+        g_test_build_filename(G_TEST_DIST, "..", "conf", "sql", "pgsql.sql", NULL);
+    g_autofree char *tables = NULL;
+    g_assert_true(g_file_get_contents(path, &tables, NULL, &error));
+    PGconn *pg = connect_pgsql();
+    run_pgsql(pg, tables);
+    run_pgsql(pg,
+              "INSERT INTO merganser.person VALUES (" PERSON_1 ", 7, '5 promo x');"
+              "INSERT INTO merganser.event (at, key, campaign, class, verdict, reason, "
+              "message) VALUES (5, " PERSON_1 ", 'older', 'promo', 0, 'ok: test', NULL), "
+              "(" IN_2023 ", " PERSON_1 ", 'old', 'promo', 0, 'ok: test', " MESSAGE_1 ")");
+    PQfinish(pg);
+    guint is, needed;
+    g_assert_true(mrg_store_schema_version(fixture->store, &is, &needed, &error));
+    g_assert_cmpuint(is, ==, 1);
+    g_assert_cmpuint(needed, ==, 2);
+    assert_all_fail(fixture, MRG_STORE_ERROR_SCHEMA);
+
+    mrg_store_create(fixture->store, &error);
+    g_assert_no_error(error);
+    g_assert_true(mrg_store_schema_version(fixture->store, &is, &needed, &error));
+    g_assert_cmpuint(is, ==, 2);
+    MrgState state = load(fixture, 1, 1);
+    g_assert_cmpuint(state.own.version, ==, 7);
+    g_assert_cmpstr(state.own.history, ==, "5 promo x");
+    g_assert_true(state.is_repeat);
+    g_autofree char *events = events_text(fixture, 1, 9);
+    g_assert_cmpstr(events, ==, "0 deliver old\n5 deliver older\n");
+    assert_pgsql("SELECT count(*) FROM merganser.event_202311", "1");
+    MrgOutcome next = outcome(1, 2, 7, "6 promo y");
+    g_assert_cmpint(commit(fixture, &next), ==, MRG_COMMIT_DONE);
+}
+
+static void
+months_are_made_ahead_and_dropped(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    g_autoptr(GError) error = NULL;
+    guint64 n_rows = 0;
+    MrgRetention none = {0};
+    /* Nobody made November 2023, as when the timer did not run: mail goes on. */
+    for (guint i = 1; i <= 3; i++) {
+        MrgOutcome what = outcome(1, i, i - 1, "");
+        g_assert_cmpint(commit(fixture, &what), ==, MRG_COMMIT_DONE);
+    }
+    assert_pgsql("SELECT count(*) FROM merganser.event_default", "3");
+    assert_pgsql("SELECT count(*) FROM pg_inherits "
+                 "WHERE inhparent = 'merganser.event'::regclass",
+                 "5"); /* the default, this month and three more */
+    assert_pgsql("SELECT merganser.mrg_make_partitions(" IN_2023 ")", "");
+    assert_pgsql("SELECT count(*) FROM merganser.event_default", "0");
+    assert_pgsql("SELECT count(*) FROM merganser.event_202311", "3");
+    assert_pgsql("SELECT count(*) FROM merganser.event_202402", "0");
+
+    /* Within the month: rows go, the table stays. */
+    MrgRetention some = {.events_us = 1700000000 * SECOND + 2};
+    g_assert_true(mrg_store_retain(fixture->store, &some, &n_rows, &error));
+    g_assert_cmpuint(n_rows, ==, 1);
+    g_assert_false(load(fixture, 1, 1).is_repeat);
+    g_assert_true(load(fixture, 1, 2).is_repeat);
+    MrgRetention all = {.events_us = 1701388800 * SECOND}; /* 1 December 2023 */
+    g_assert_true(mrg_store_retain(fixture->store, &all, &n_rows, &error));
+    g_assert_cmpuint(n_rows, ==, 2);
+    assert_pgsql("SELECT to_regclass('merganser.event_202311') IS NULL", "t");
+    assert_pgsql("SELECT to_regclass('merganser.event_202312') IS NULL", "f");
+    g_assert_true(mrg_store_retain(fixture->store, &none, &n_rows, &error));
+    g_assert_cmpuint(n_rows, ==, 0);
+    g_assert_false(load(fixture, 1, 3).is_repeat);
+}
+
 /* ---- cases -------------------------------------------------------------- */
 
 const Case pgsql_only[] = {
@@ -158,10 +256,12 @@ const Case pgsql_only[] = {
     {"lost/commit", a_connection_lost_in_commit_is_uncertain},
     {"lost/server", a_server_that_is_away_is_unavailable},
     {"prepare/no", it_works_without_prepared_statements},
+    {"months", months_are_made_ahead_and_dropped},
     {NULL, NULL},
 };
 
 const Case pgsql_empty[] = {
     {"schema/missing", missing_tables_are_an_error_of_schema},
+    {"upgrade", tables_of_version_1_are_upgraded},
     {NULL, NULL},
 };
