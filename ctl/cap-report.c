@@ -11,6 +11,7 @@
 #include "ctl/terminal.h"
 #include "ctl/words.h"
 #include "milter/clock.h"
+#include "milter/policy/cap.h"
 
 #define BUCKETS 15 /* the last one is open */
 #define BAR_CELLS 40
@@ -41,8 +42,11 @@ visit_event(const MrgPersonKey *key, const MrgEvent *event, gpointer context)
         return TRUE;
     MrgReplayPerson *person = mrg_replay_person(&self->replay, key);
     person->n_counted += event->at_us >= self->since_us;
-    const MrgSend send = {event->at_us, mrg_replay_text(&self->replay, event->class_name),
-                          mrg_replay_text(&self->replay, event->campaign)};
+    const MrgSend send = {.at_us = event->at_us,
+                          .class_name = mrg_replay_text(&self->replay, event->class_name),
+                          .campaign = mrg_replay_text(&self->replay, event->campaign),
+                          .sender = mrg_replay_text(&self->replay, event->sender),
+                          .tags = mrg_replay_text(&self->replay, event->tags)};
     mrg_replay_add(&self->replay, person, &send);
     return TRUE;
 }
@@ -74,18 +78,21 @@ static void
 sort_people(Report *self)
 {
     static const MrgState empty = {0};
+    static const MrgCandidate anyone = {.campaign = "", .class_name = ""};
     GHashTableIter each;
     gpointer data;
     g_hash_table_iter_init(&each, self->replay.people);
     while (g_hash_table_iter_next(&each, NULL, &data)) {
         const MrgReplayPerson *person = data;
-        const MrgStateView view = {&empty, person->sends, person->n_sends};
+        const MrgStateView view = {.state = &empty,
+                                   .own = {person->sends, person->n_sends}};
         Bucket *bucket = bucket_of(self, person->n_counted);
         bucket->n_people++;
         bucket->n_mails += person->n_counted;
         for (gsize i = 0; i < self->policy->n_caps; i++) {
             const MrgCap *cap = &self->policy->caps[i];
-            self->n_at_cap[i] += mrg_cap_used(cap, &view, self->now_us) >= cap->limit;
+            self->n_at_cap[i] +=
+                mrg_cap_used(cap, &view, &anyone, self->now_us) >= cap->limit;
         }
     }
 }

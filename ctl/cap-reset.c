@@ -16,7 +16,7 @@ read_sends(MrgPeople *people, const MrgPersonKey *key, MrgState *state, gsize *n
     if (code)
         return code;
     /* One that cannot be read is what this may be asked for. */
-    *n = mrg_state_read(&view, state, people->arena, &error) ? view.n_sends : 0;
+    *n = mrg_state_read(&view, state, NULL, people->arena, &error) ? view.own.n : 0;
     if (error)
         g_printerr("merganser: %s; it is forgotten too\n", error->message);
     return EX_OK;

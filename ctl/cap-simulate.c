@@ -5,7 +5,9 @@
  * The recorded copies go, in their order, through the function that the milter asks
  * (policy/decide.h) under the rules in question; what those would have let through is what
  * the next one counts.  Copies that a suppression or a missing consent stopped stay away;
- * those that were deferred came again and are counted then.
+ * those that were deferred came again and are counted then.  Each person's zone is the
+ * configured one, a cap of a domain or household counts by person, and an adaptive one is
+ * at its limit: what is recorded says no more.
  */
 #include "config.h"
 
@@ -25,6 +27,7 @@ typedef struct Tally {
 typedef struct Simulation {
     MrgReplay replay;
     const MrgPolicy *policy;
+    const MrgZone *zone;
     gint64 since_us, now_us;
     GHashTable *classes; /* Tally by name */
     GHashTable *caps;    /* the same, of those that withheld */
@@ -94,16 +97,23 @@ visit(const MrgPersonKey *key, const MrgEvent *event, gpointer context)
     if (!is_counted(event))
         return TRUE;
     MrgReplayPerson *person = mrg_replay_person(&self->replay, key);
-    const MrgStateView view = {&empty, person->sends, person->n_sends};
+    const MrgStateView view = {.state = &empty, .own = {person->sends, person->n_sends}};
+    const MrgCandidate candidate = {.campaign = event->campaign,
+                                    .class_name = event->class_name,
+                                    .sender = event->sender,
+                                    .tags = event->tags,
+                                    .zone = self->zone};
     MrgDecision decision;
-    mrg_decide(self->policy, &view, event->campaign, event->class_name, event->at_us,
-               self->arena, &decision);
+    mrg_decide(self->policy, &view, &candidate, event->at_us, self->arena, &decision);
     if (event->at_us >= self->since_us)
         count(self, person, event, &decision);
     if (decision.verdict == MRG_VERDICT_DELIVER || decision.verdict == MRG_VERDICT_HOLD) {
-        const MrgSend send = {event->at_us,
-                              mrg_replay_text(&self->replay, event->class_name),
-                              mrg_replay_text(&self->replay, event->campaign)};
+        const MrgSend send = {.at_us = event->at_us,
+                              .class_name =
+                                  mrg_replay_text(&self->replay, event->class_name),
+                              .campaign = mrg_replay_text(&self->replay, event->campaign),
+                              .sender = mrg_replay_text(&self->replay, event->sender),
+                              .tags = mrg_replay_text(&self->replay, event->tags)};
         mrg_replay_add(&self->replay, person, &send);
     }
     return TRUE;
@@ -231,6 +241,7 @@ simulate(MrgPeople *people, const MrgTool *tool, const MrgPolicy *policy, gint64
     g_autoptr(GError) error = NULL;
     Simulation self = {
         .policy = policy,
+        .zone = mrg_zone_find(people->conf->render_timezone, NULL),
         .since_us = since_us,
         .now_us = now_us,
         .arena = people->arena,
@@ -270,6 +281,8 @@ run(const Request *request, const MrgTool *tool)
     MrgPolicy policy = rules ? rules->policy : people.conf->policy;
     /* Who agreed and who did not is no question of caps. */
     policy.consent_default = MRG_CONSENT_GRANTED;
+    /* Nor is when a copy goes out. */
+    policy.n_quiets = 0;
     return simulate(&people, tool, &policy, since_us, now_us);
 }
 

@@ -4,23 +4,38 @@
 #include "ctl/verb.h"
 #include "ctl/words.h"
 #include "milter/clock.h"
-#include "milter/duration.h"
 #include "milter/policy/cap.h"
 
 /* One cap against one person, now. */
 typedef struct CapStatus {
     const MrgCap *cap;
-    guint used;
+    guint used, limit;
     const char *reason; /* why one more copy is over it; NULL where it is not */
     gint64 until_us;    /* 0: for good, or not over it */
 } CapStatus;
 
 static CapStatus
-status_of(const MrgCap *cap, const MrgStateView *view, gint64 now_us, MrgArena *arena)
+status_of(const MrgCap *cap, const MrgStateView *view, const MrgCandidate *candidate,
+          gint64 now_us, MrgArena *arena)
 {
-    CapStatus status = {.cap = cap, .used = mrg_cap_used(cap, view, now_us)};
-    status.reason = mrg_cap_reason(cap, view, now_us, &status.until_us, arena);
+    CapStatus status = {.cap = cap,
+                        .used = mrg_cap_used(cap, view, candidate, now_us),
+                        .limit = mrg_cap_limit(cap, view, candidate, now_us)};
+    status.reason = mrg_cap_reason(cap, view, candidate, now_us, &status.until_us, arena);
     return status;
+}
+
+static json_t *
+limit_json(guint limit)
+{
+    return limit == MRG_UNLIMITED ? json_null() : json_integer(limit);
+}
+
+static char *
+classes_text(const MrgCap *cap)
+{
+    return cap->classes ? g_strjoinv(" ", (char **) cap->classes)
+                        : g_strdup("all but transactional");
 }
 
 static json_t *
@@ -28,11 +43,12 @@ status_json(const CapStatus *status, MrgArena *arena)
 {
     const MrgCap *cap = status->cap;
     g_autofree char *until = status->until_us ? mrg_time_exact(status->until_us) : NULL;
-    return json_pack("{s:s,s:i,s:i,s:s,s:s?,s:s,s:b,s:s?,s:s?}", "cap", cap->name, "used",
-                     (int) status->used, "limit", (int) cap->limit, "per",
-                     mrg_duration_print(cap->per_us, arena), "class", cap->class_name,
-                     "on_exceed", mrg_verdict_name(cap->on_exceed), "is_reached",
-                     status->reason != NULL, "reason", status->reason, "until", until);
+    g_autofree char *classes = cap->classes ? classes_text(cap) : NULL;
+    return json_pack("{s:s,s:i,s:o,s:s,s:s?,s:s,s:b,s:s?,s:s?}", "cap", cap->name, "used",
+                     (int) status->used, "limit", limit_json(status->limit), "per",
+                     mrg_cap_window(cap, arena), "class", classes, "on_exceed",
+                     mrg_verdict_name(cap->on_exceed), "is_reached", status->reason != NULL,
+                     "reason", status->reason, "until", until);
 }
 
 static void
@@ -40,10 +56,12 @@ print_status(const CapStatus *status, MrgArena *arena)
 {
     const MrgCap *cap = status->cap;
     g_autofree char *until = status->until_us ? mrg_print_time(status->until_us) : NULL;
-    g_print("%-16s %u of %u in %s (%s); over it: %s\n", cap->name, status->used, cap->limit,
-            mrg_duration_print(cap->per_us, arena),
-            cap->class_name ? cap->class_name : "all but transactional",
-            mrg_verdict_name(cap->on_exceed));
+    g_autofree char *classes = classes_text(cap);
+    g_autofree char *limit = status->limit == MRG_UNLIMITED
+                                 ? g_strdup("any number")
+                                 : g_strdup_printf("%u", status->limit);
+    g_print("%-16s %u of %s in %s (%s); over it: %s\n", cap->name, status->used, limit,
+            mrg_cap_window(cap, arena), classes, mrg_verdict_name(cap->on_exceed));
     if (status->reason)
         g_print("%-16s %s, until %s\n", "", status->reason,
                 until ? until : "the rule changes");
@@ -51,7 +69,7 @@ print_status(const CapStatus *status, MrgArena *arena)
 
 static int
 print_all(MrgPeople *people, const MrgTool *tool, const MrgPersonKey *key,
-          const MrgStateView *view, const char *class_name)
+          const MrgStateView *view, const MrgCandidate *candidate)
 {
     MrgDecision decision;
     MrgArena *arena = people->arena;
@@ -59,12 +77,12 @@ print_all(MrgPeople *people, const MrgTool *tool, const MrgPersonKey *key,
     gint64 now_us = mrg_clock_now_us();
     json_t *caps = json_array();
     for (gsize i = 0; i < policy->n_caps; i++) {
-        CapStatus status = status_of(&policy->caps[i], view, now_us, arena);
+        CapStatus status = status_of(&policy->caps[i], view, candidate, now_us, arena);
         json_array_append_new(caps, status_json(&status, arena));
         if (!tool->is_json)
             print_status(&status, arena);
     }
-    mrg_decide(policy, view, "", class_name, now_us, arena, &decision);
+    mrg_decide(policy, view, candidate, now_us, arena, &decision);
     if (tool->is_json) {
         char person[MRG_PSEUDONYM_BYTES];
         mrg_person_pseudonym(key, person);
@@ -73,7 +91,7 @@ print_all(MrgPeople *people, const MrgTool *tool, const MrgPersonKey *key,
                                  "reason", decision.reason));
     } else {
         g_print("%sthe next copy of class %s: %s (%s)\n",
-                policy->n_caps ? "" : "no caps are configured\n", class_name,
+                policy->n_caps ? "" : "no caps are configured\n", candidate->class_name,
                 mrg_verdict_name(decision.verdict), decision.reason);
     }
     json_decref(caps);
@@ -101,7 +119,7 @@ mrg_verb_cap_status(MrgTool *tool, int argc, char **argv)
         code = mrg_people_load(&people, &key, &state);
     if (code)
         return code;
-    if (!mrg_state_read(&view, &state, people.arena, &error)) {
+    if (!mrg_state_read(&view, &state, NULL, people.arena, &error)) {
         char text[MRG_KEY_TEXT_BYTES];
         mrg_key_print(&key, text);
         g_printerr(
@@ -110,6 +128,9 @@ mrg_verb_cap_status(MrgTool *tool, int argc, char **argv)
             text, error->message);
         return EX_DATAERR;
     }
-    return print_all(&people, tool, &key, &view,
-                     class_name ? class_name : people.conf->policy_default_class);
+    MrgCandidate candidate = {.campaign = "",
+                              .class_name = class_name ? class_name
+                                                       : people.conf->policy_default_class};
+    code = mrg_people_habits(&people, &key, &candidate);
+    return code ? code : print_all(&people, tool, &key, &view, &candidate);
 }

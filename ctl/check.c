@@ -103,11 +103,14 @@ compile_message(const Check *check, Subject *subject, GError **error)
     static const MrgEnvelopeLimits limits = {10000, 1 << 20, FILE_BYTES_MAX, 1};
     MrgDialect dialect = MRG_DIALECT_HANDLEBARS;
     MrgCampaign campaign = {0};
-    const MrgPlanRules rules = {check->args.schema,
-                                {check->headers, check->recipient, check->args.schema},
-                                "",
-                                "",
-                                check->args.blocks};
+    const MrgPlanRules rules = {
+        .schema = check->args.schema,
+        .fields = {check->headers, check->recipient, check->args.schema},
+        .locale_field = "",
+        .timezone_field = "",
+        .frequency_field = "",
+        .household_field = "",
+        .blocks = check->args.blocks};
     subject->prefix = subject->path;
     subject->envelope = mrg_envelope_new(MRG_ROLE_CHECK, "");
     if (!mrg_envelope_read(subject->envelope, &limits, subject->text, subject->length,

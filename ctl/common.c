@@ -64,6 +64,29 @@ mrg_people_load(MrgPeople *people, const MrgPersonKey *person, MrgState *state)
     return mrg_verb_fail(error);
 }
 
+int
+mrg_people_habits(MrgPeople *people, const MrgPersonKey *person, MrgCandidate *candidate)
+{
+    g_autoptr(GError) error = NULL;
+    const MrgConf *conf = people->conf;
+    const char *names[] = {conf->render_timezone_field, conf->policy_frequency_field};
+    MrgField fields[G_N_ELEMENTS(names)];
+    gint64 deadline_us = g_get_monotonic_time() + conf->store_deadline;
+    /* A setting that is empty is no name, and so MISSING. */
+    if (mrg_store_fetch(people->store, person, names, G_N_ELEMENTS(names), fields,
+                        people->arena, deadline_us, &error) == MRG_FETCH_ERROR)
+        return mrg_verb_fail(error);
+    gboolean is_text = fields[0].type == MRG_FIELD_STRING;
+    candidate->zone = mrg_zone_find(is_text ? fields[0].text : NULL, conf->render_timezone);
+    MrgValue wish = mrg_value_null();
+    if (fields[1].type == MRG_FIELD_STRING)
+        wish = mrg_value_string(fields[1].text, fields[1].length);
+    else if (fields[1].type == MRG_FIELD_NUMBER)
+        wish = mrg_value_number_text(fields[1].text, fields[1].length, people->arena);
+    candidate->preference = mrg_preference_read(&wish);
+    return EX_OK;
+}
+
 void
 mrg_key_print(const MrgPersonKey *key, char text[MRG_KEY_TEXT_BYTES])
 {

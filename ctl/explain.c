@@ -168,13 +168,16 @@ cap_inputs(const Explained *self)
     json_t *list = json_array();
     const MrgMerge *merge = self->merge;
     const MrgPolicy *policy = &self->rehearsal->conf->policy;
+    MrgArena *arena = self->scene->envelope->arena;
     for (gsize i = 0; merge->has_state && i < policy->n_caps; i++) {
         const MrgCap *cap = &policy->caps[i];
-        const char *per = mrg_duration_print(cap->per_us, self->scene->envelope->arena);
+        guint limit = mrg_cap_limit(cap, &merge->view, &merge->candidate, merge->now_us);
         g_autofree char *text = g_strdup_printf(
-            "%s: %u of %u in %s%s", cap->name,
-            mrg_cap_used(cap, &merge->view, merge->now_us), cap->limit, per,
-            mrg_cap_applies(cap, merge->campaign.class_name) ? "" : ", not for this class");
+            "%s: %u of %s in %s%s", cap->name,
+            mrg_cap_used(cap, &merge->view, &merge->candidate, merge->now_us),
+            limit == MRG_UNLIMITED ? "any number" : mrg_arena_printf(arena, "%u", limit),
+            mrg_cap_window(cap, arena),
+            mrg_cap_applies(cap, &merge->candidate) ? "" : ", not for this mail");
         add_text(list, text);
     }
     return list;

@@ -140,12 +140,7 @@ add_message(Register *self, const char *path, const char *text, gsize length,
 {
     static const MrgEnvelopeLimits limits = {10000, 1 << 20, MRG_TEMPLATE_BYTES_MAX, 1};
     const MrgConf *conf = self->conf;
-    const MrgPlanRules rules = {
-        conf->schema,
-        {conf->render_headers, conf->render_recipient_name, conf->schema},
-        conf->render_locale_field,
-        conf->render_timezone_field,
-        self->args.blocks};
+    const MrgPlanRules rules = mrg_plan_rules(conf, self->args.blocks);
     const MrgMessageKey content = {{0}};
     MrgCampaign campaign = {0};
     MrgPlanCache *cache = mrg_plan_cache_new(1);

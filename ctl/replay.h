@@ -14,9 +14,10 @@
 
 typedef struct MrgReplayPerson {
     MrgPersonKey key;
-    guint n_sends, n_room;
+    guint n_room;
     guint n_counted, n_withheld; /* for the caller */
-    MrgSend *sends;              /* oldest first; texts are the replay's */
+    gsize n_sends;
+    MrgSend *sends; /* oldest first; texts are the replay's */
 } MrgReplayPerson;
 
 typedef struct MrgReplay {

@@ -54,6 +54,9 @@ int mrg_people_find(MrgPeople *people, const char *address, MrgPerson *person);
 
 /* The state of a person, as a decision is taken on; prints what is wrong. */
 int mrg_people_load(MrgPeople *people, const MrgPersonKey *person, MrgState *state);
+/* What rules ask of the person's profile: zone and preference of the candidate. */
+int mrg_people_habits(MrgPeople *people, const MrgPersonKey *person,
+                      MrgCandidate *candidate);
 
 /* Key in hex. */
 #define MRG_KEY_TEXT_BYTES (2 * MRG_KEY_BYTES + 1)

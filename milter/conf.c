@@ -9,6 +9,7 @@
 #include "milter/error.h"
 #include "milter/ini.h"
 #include "milter/nearest.h"
+#include "milter/policy/cap.h"
 
 /* An MTA gives up on a copy after five days as a rule (RFC 5321, 4.5.4.1). */
 #define RETENTION_MIN_US (7 * 86400 * MRG_SECOND_US)
@@ -29,7 +30,7 @@ typedef struct Info {
     const char *fallback; /* NULL: must be given */
     const char *choices;  /* "a|b" */
     const char *help;
-    gsize offset; /* into MrgConf or CapSettings */
+    gsize offset; /* into MrgConf, CapSettings or QuietSettings */
 } Info;
 
 /* A [cap NAME] section as it is written. */
@@ -37,6 +38,12 @@ typedef struct CapSettings {
 #define CAP_SETTING(key, kind, fallback, choices, help) MrgConf##kind key;
 #include "conf/settings.def"
 } CapSettings;
+
+/* A [quiet NAME] section, the same. */
+typedef struct QuietSettings {
+#define QUIET_SETTING(key, kind, fallback, choices, help) MrgConf##kind key;
+#include "conf/settings.def"
+} QuietSettings;
 
 static const Info settings[] = {
 #define SETTING(section, key, kind, fallback, choices, help) \
@@ -56,10 +63,22 @@ static const Info cap_settings[] = {
 #include "conf/settings.def"
 };
 
+static const Info quiet_settings[] = {
+#define QUIET_SETTING(key, kind, fallback, choices, help) \
+    {"quiet",                                             \
+     #key,                                                \
+     KIND_##kind,                                         \
+     fallback,                                            \
+     choices,                                             \
+     help,                                                \
+     G_STRUCT_OFFSET(QuietSettings, key)},
+#include "conf/settings.def"
+};
+
 static const char *const section_names[] = {
 #define SECTION(name, help) #name,
 #include "conf/settings.def"
-    "cap", "plugin"};
+    "cap", "quiet", "plugin"};
 
 /* The verdicts in the order of on_exceed's choices. */
 static const MrgVerdict exceed_verdicts[] = {MRG_VERDICT_DROP, MRG_VERDICT_REJECT,
@@ -150,11 +169,20 @@ suggestion(const char *word, const char *const *words, gsize n, MrgArena *arena)
 }
 
 static const Info *
+table_of(const char *section, gsize *n)
+{
+    gboolean is_cap = g_str_equal(section, "cap"), is_quiet = g_str_equal(section, "quiet");
+    *n = is_cap     ? G_N_ELEMENTS(cap_settings)
+         : is_quiet ? G_N_ELEMENTS(quiet_settings)
+                    : G_N_ELEMENTS(settings);
+    return is_cap ? cap_settings : is_quiet ? quiet_settings : settings;
+}
+
+static const Info *
 find_info(const MrgIni *ini, const MrgIniEntry *entry, MrgArena *arena, GError **error)
 {
-    gboolean is_cap = g_str_equal(entry->section, "cap");
-    const Info *table = is_cap ? cap_settings : settings;
-    gsize n = is_cap ? G_N_ELEMENTS(cap_settings) : G_N_ELEMENTS(settings), n_keys = 0;
+    gsize n, n_keys = 0;
+    const Info *table = table_of(entry->section, &n);
     const char *keys[G_N_ELEMENTS(settings) + G_N_ELEMENTS(cap_settings)];
     for (gsize i = 0; i < n; i++) {
         if (!g_str_equal(table[i].section, entry->section))
@@ -207,33 +235,135 @@ has_key(const MrgIni *ini, guint from, guint to, const char *key)
     return FALSE;
 }
 
+/* A named section of rules into what it says, fallbacks first. */
+static gboolean
+read_rule(MrgConf *conf, const MrgIni *ini, guint at, gpointer written, GError **error)
+{
+    const MrgIniEntry *head = &g_array_index(ini->entries, MrgIniEntry, at);
+    guint end = section_end(ini, at);
+    gsize n;
+    const Info *table = table_of(head->section, &n);
+    if (!*head->name)
+        return mrg_ini_fail(ini, head->line, error, "a %s needs a name: [%s %s]",
+                            head->section, head->section,
+                            table == cap_settings ? "daily" : "night");
+    store_fallbacks(table, n, written, conf->arena);
+    for (guint i = at + 1; i < end; i++)
+        if (!store_entry(ini, &g_array_index(ini->entries, MrgIniEntry, i), written,
+                         conf->arena, error))
+            return FALSE;
+    for (gsize i = 0; i < n; i++)
+        if (!table[i].fallback && !has_key(ini, at + 1, end, table[i].key))
+            return mrg_ini_fail(ini, head->line, error, "[%s %s] needs '%s'", head->section,
+                                head->name, table[i].key);
+    return TRUE;
+}
+
+static MrgPatterns
+patterns(MrgConfLIST list)
+{
+    return *list ? list : NULL;
+}
+
+static gboolean
+read_limit(const char *text, guint *limit)
+{
+    guint64 n;
+    char *end;
+    *limit = MRG_UNLIMITED;
+    if (g_str_equal(text, "unlimited"))
+        return TRUE;
+    if (!parse_unsigned(text, 10, G_MAXINT32, &n, &end) || *end)
+        return FALSE;
+    *limit = (guint) n;
+    return TRUE;
+}
+
+/* What is wrong with the limits, or NULL. */
+static const char *
+read_limits(const CapSettings *written, MrgCap *cap)
+{
+    cap->is_adaptive = *written->limit_min || *written->limit_max;
+    cap->adaptive_window_us = cap->is_adaptive ? written->adaptive_window : 0;
+    if (!read_limit(written->limit, &cap->limit))
+        return "'limit' must be a whole number, or unlimited";
+    if (cap->limit != MRG_UNLIMITED && !*written->per)
+        return "it needs 'per'";
+    if (*written->per && !mrg_cap_read_window(cap, written->per))
+        return "'per' must be a duration above zero such as 24h or 7d, or "
+               "calendar-day|calendar-week|calendar-month";
+    if (cap->is_adaptive && (!read_limit(written->limit_min, &cap->limit_min) ||
+                             !read_limit(written->limit_max, &cap->limit_max) ||
+                             cap->limit_min > cap->limit || cap->limit > cap->limit_max))
+        return "an adaptive limit needs limit_min, limit and limit_max, in this order of "
+               "size";
+    if (cap->is_adaptive && cap->adaptive_window_us < MRG_SECOND_US)
+        return "'adaptive_window' must be above zero";
+    return NULL;
+}
+
 static gboolean
 read_cap(MrgConf *conf, const MrgIni *ini, guint at, MrgCap *cap, GError **error)
 {
     const MrgIniEntry *head = &g_array_index(ini->entries, MrgIniEntry, at);
-    guint end = section_end(ini, at);
     CapSettings written = {0};
-    if (!*head->name)
-        return mrg_ini_fail(ini, head->line, error, "a cap needs a name: [cap daily]");
-    store_fallbacks(cap_settings, G_N_ELEMENTS(cap_settings), &written, conf->arena);
-    for (guint i = at + 1; i < end; i++)
-        if (!store_entry(ini, &g_array_index(ini->entries, MrgIniEntry, i), &written,
-                         conf->arena, error))
-            return FALSE;
-    for (gsize i = 0; i < G_N_ELEMENTS(cap_settings); i++)
-        if (!cap_settings[i].fallback && !has_key(ini, at + 1, end, cap_settings[i].key))
-            return mrg_ini_fail(ini, head->line, error, "[cap %s] needs '%s'", head->name,
-                                cap_settings[i].key);
-    if (written.per <= 0)
-        return mrg_ini_fail(ini, head->line, error, "'per' in [cap %s] must be above zero",
-                            head->name);
+    if (!read_rule(conf, ini, at, &written, error))
+        return FALSE;
     *cap = (MrgCap){.name = mrg_arena_strdup(conf->arena, head->name),
-                    .limit = written.limit,
-                    .per_us = written.per,
                     .min_gap_us = written.min_gap,
-                    .class_name = *written.class ? written.class : NULL,
+                    .classes = patterns(written.class),
+                    .campaigns = patterns(written.campaign),
+                    .senders = patterns(written.sender),
+                    .tags = patterns(written.tag),
+                    .exempt = patterns(written.exempt),
+                    .counts = patterns(written.counts),
+                    .counts_attempts = written.count == MRG_COUNT_ATTEMPTED,
+                    .scope = (MrgScope) written.scope,
+                    .reserve = written.reserve,
+                    .reserve_for = patterns(written.reserve_for),
                     .on_exceed = exceed_verdicts[written.on_exceed]};
+    const char *problem = read_limits(&written, cap);
+    if (!problem && cap->reserve && !cap->reserve_for)
+        problem = "'reserve' needs 'reserve_for'";
+    return !problem ||
+           mrg_ini_fail(ini, head->line, error, "[cap %s]: %s", head->name, problem);
+}
+
+static gboolean
+read_days(MrgConfLIST words, guint *days)
+{
+    static const char *const names[] = {"mon", "tue", "wed", "thu",
+                                        "fri", "sat", "sun", NULL};
+    *days = 0;
+    for (; *words; words++) {
+        guint day = 0;
+        while (names[day] && !g_str_equal(names[day], *words))
+            day++;
+        if (!names[day])
+            return FALSE;
+        *days |= 1u << day;
+    }
     return TRUE;
+}
+
+static gboolean
+read_quiet(MrgConf *conf, const MrgIni *ini, guint at, MrgQuiet *quiet, GError **error)
+{
+    const MrgIniEntry *head = &g_array_index(ini->entries, MrgIniEntry, at);
+    QuietSettings written = {0};
+    if (!read_rule(conf, ini, at, &written, error))
+        return FALSE;
+    *quiet = (MrgQuiet){.name = mrg_arena_strdup(conf->arena, head->name),
+                        .classes = patterns(written.class)};
+    if (!mrg_clock_time_parse(written.from, &quiet->from_s) ||
+        !mrg_clock_time_parse(written.to, &quiet->to_s))
+        return mrg_ini_fail(ini, head->line, error,
+                            "'from' and 'to' in [quiet %s] must be times such as 21:00",
+                            head->name);
+    return read_days(written.days, &quiet->days) ||
+           mrg_ini_fail(ini, head->line, error,
+                        "'days' in [quiet %s] must be some of mon tue wed thu fri sat sun",
+                        head->name);
 }
 
 static gboolean
@@ -280,12 +410,15 @@ static gboolean
 read_sections(MrgConf *conf, const MrgIni *ini, GError **error)
 {
     MrgCap *caps = mrg_arena_array(conf->arena, MrgCap, ini->entries->len);
+    MrgQuiet *quiets = mrg_arena_array(conf->arena, MrgQuiet, ini->entries->len);
     MrgPluginConf *plugins = mrg_arena_array(conf->arena, MrgPluginConf, ini->entries->len);
     for (guint i = 0; i < ini->entries->len; i = section_end(ini, i)) {
         const MrgIniEntry *head = &g_array_index(ini->entries, MrgIniEntry, i);
         gboolean is_read;
         if (g_str_equal(head->section, "cap"))
             is_read = read_cap(conf, ini, i, &caps[conf->policy.n_caps++], error);
+        else if (g_str_equal(head->section, "quiet"))
+            is_read = read_quiet(conf, ini, i, &quiets[conf->policy.n_quiets++], error);
         else if (g_str_equal(head->section, "plugin"))
             is_read = read_plugin(conf, ini, i, &plugins[conf->n_plugins++], error);
         else
@@ -294,6 +427,9 @@ read_sections(MrgConf *conf, const MrgIni *ini, GError **error)
             return FALSE;
     }
     conf->policy.caps = caps;
+    conf->policy.quiets = quiets;
+    conf->policy.pause_complaint_us = conf->pause_on_complaint;
+    conf->policy.pause_unsubscribe_us = conf->pause_on_unsubscribe;
     conf->plugins = plugins;
     conf->policy.consent_default = conf->policy_consent_default == MRG_DEFAULT_GRANTED
                                        ? MRG_CONSENT_GRANTED
@@ -323,6 +459,8 @@ read_conf(const MrgIni *ini, GError **error)
                     conf->path);
         return NULL;
     }
+    if (!*conf->policy_host)
+        conf->policy_host = mrg_arena_strdup(conf->arena, g_get_host_name());
     conf->schema = mrg_schema_load(conf->schema_file, conf->arena, error);
     return conf->schema ? g_steal_pointer(&conf) : NULL;
 }
@@ -375,6 +513,15 @@ mrg_conf_open_store(const MrgConf *conf, GError **error)
                           plugin->n_settings, error);
 }
 
+static void
+describe_rules(const char *section, const char *help, const Info *table, gsize n,
+               MrgConfVisit visit, gpointer context)
+{
+    visit(section, NULL, NULL, help, context);
+    for (gsize i = 0; i < n; i++)
+        visit(section, table[i].key, table[i].fallback, table[i].help, context);
+}
+
 void
 mrg_conf_describe(MrgConfVisit visit, gpointer context)
 {
@@ -391,10 +538,14 @@ mrg_conf_describe(MrgConfVisit visit, gpointer context)
                 visit(sections[s].name, settings[i].key, settings[i].fallback,
                       settings[i].help, context);
     }
-    visit("cap NAME", NULL, NULL,
-          "A frequency cap over all senders; any number of such sections, all must pass.",
-          context);
-    for (gsize i = 0; i < G_N_ELEMENTS(cap_settings); i++)
-        visit("cap NAME", cap_settings[i].key, cap_settings[i].fallback,
-              cap_settings[i].help, context);
+    describe_rules(
+        "cap NAME",
+        "A frequency cap over all senders; any number of such sections, all must "
+        "pass.",
+        cap_settings, G_N_ELEMENTS(cap_settings), visit, context);
+    describe_rules(
+        "quiet NAME",
+        "Hours of the person's clock in which no mail goes out; any number of such "
+        "sections.",
+        quiet_settings, G_N_ELEMENTS(quiet_settings), visit, context);
 }

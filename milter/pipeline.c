@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The steps stand in the table at the end, in the order mail flows; each takes the merge a
- * stage further, or sets the verdict, or fails with an error that disposition.c turns
- * into one.
+ * Policy and commit are in outcome.c.  The steps stand in the table at the end, in the
+ * order mail flows; each takes the merge a stage further, or sets the verdict, or fails
+ * with an error that disposition.c turns into one.
  */
 #include "config.h"
 
@@ -11,30 +11,15 @@
 #include "milter/clock.h"
 #include "milter/counters.h"
 #include "milter/error.h"
-#include "milter/pipeline.h"
+#include "milter/outcome.h"
 #include "milter/stamp/chain.h"
 #include "milter/witness/outbox.h"
 
 /* Contents in flight at once: far more than an MTA's process limit. */
 #define PLANS_KEPT 256
-/* Others that change a person's state between our load and commit; each try makes one of
- * them succeed, so this many losses in a row mean something is broken. */
-#define COMMIT_TRIES 64
 /* libmilter sends no header of 64 KiB or more, and encoded words take up to twice the room:
  * a longer one would be tried again until the MTA gives up. */
 #define FIELD_MAX 16384
-
-struct MrgPipeline {
-    gint references; /* atomic */
-    MrgConf *conf;
-    MrgKeyring *keyring;
-    MrgStore *store;
-    MrgOutbox *outbox;
-    MrgPlanCache *plans;
-    MrgLibrary *library;
-    MrgIntakeRules rules;
-    gint64 horizon_us;
-};
 
 /* ---- message ---- */
 
@@ -102,12 +87,7 @@ step_plan(MrgMerge *merge, GError **error)
         mrg_library_get(merge->pipeline->library, mrg_clock_now_us(), &stale);
     if (stale)
         g_warning("the block library stays as it was: %s", stale->message);
-    const MrgPlanRules rules = {
-        conf->schema,
-        {conf->render_headers, conf->render_recipient_name, conf->schema},
-        conf->render_locale_field,
-        conf->render_timezone_field,
-        blocks};
+    const MrgPlanRules rules = mrg_plan_rules(conf, blocks);
     MrgMessageKey content;
     hash_content(merge, &rules.fields, &content);
     merge->plan = mrg_plan_get(merge->pipeline->plans, &content, merge->envelope,
@@ -134,28 +114,15 @@ make_message_key(MrgMerge *merge)
                     &merge->key);
 }
 
-static void
-start_deadline(MrgMerge *merge)
-{
-    merge->deadline_us = g_get_monotonic_time() + merge->pipeline->conf->store_deadline;
-}
-
-/* Whether anything is counted, recorded and sealed for a person. */
-static gboolean
-commits(const MrgMerge *merge)
-{
-    return merge->mode == MRG_MODE_MERGE;
-}
-
 /* Asked of the store for the first copy of a content only. */
 static gboolean
 number_campaign(MrgMerge *merge, GError **error)
 {
     const MrgStore *store = merge->pipeline->store;
     guint32 number;
-    if (!commits(merge) || g_atomic_int_get(&merge->plan->campaign_number))
+    if (!mrg_merge_commits(merge) || g_atomic_int_get(&merge->plan->campaign_number))
         return TRUE;
-    start_deadline(merge);
+    mrg_merge_start_deadline(merge);
     if (!mrg_store_campaign_number(store, merge->campaign.id, &number, merge->deadline_us,
                                    error))
         return FALSE;
@@ -182,72 +149,18 @@ step_person(MrgMerge *merge, GError **error)
         return FALSE;
     make_message_key(merge);
     merge->slots = mrg_arena_array(arena, MrgValue, merge->plan->n_names);
-    start_deadline(merge);
-    return mrg_person_fetch(&merge->person, pipeline->store, merge->plan->names,
-                            merge->plan->n_names, merge->campaign.data, merge->slots, arena,
-                            merge->deadline_us, error);
-}
-
-/* ---- policy ---- */
-
-static gboolean
-load_state(MrgMerge *merge, GError **error)
-{
-    MrgArena *arena = merge->envelope->arena;
+    mrg_shared_find(&merge->shared, &pipeline->conf->policy, pipeline->keyring,
+                    merge->person.address, NULL);
     merge->state = (MrgState){0};
-    start_deadline(merge);
-    merge->has_state =
-        mrg_store_load(merge->pipeline->store, &merge->person.key, &merge->key, NULL, 0,
-                       &merge->state, arena, merge->deadline_us, error) &&
-        mrg_state_read(&merge->view, &merge->state, arena, error);
-    return merge->has_state;
-}
-
-gboolean
-mrg_merge_is_going_out(const MrgMerge *merge)
-{
-    MrgVerdict verdict = merge->disposition->verdict;
-    return verdict == MRG_VERDICT_DELIVER || verdict == MRG_VERDICT_HOLD;
-}
-
-/* What the policy says of the state as loaded.  A recorded outcome stands: its copy is
- * counted.  But days may lie between two tries, and whoever unsubscribed in them gets none.
- */
-static void
-take_decision(MrgMerge *merge)
-{
-    const MrgConf *conf = merge->pipeline->conf;
-    MrgDecision *decision = &merge->decision;
-    MrgPolicy policy = conf->policy;
-    if (merge->state.is_repeat)
-        policy.n_caps = 0;
-    mrg_decide(&policy, &merge->view, merge->campaign.id, merge->campaign.class_name,
-               merge->now_us, merge->envelope->arena, decision);
-    if (merge->state.is_repeat && decision->verdict == MRG_VERDICT_DELIVER) {
-        decision->verdict = merge->state.repeat_verdict;
-        decision->reason = merge->state.repeat_reason;
-    } else if (!merge->state.is_repeat && !merge->person.has_profile &&
-               decision->verdict == MRG_VERDICT_DELIVER &&
-               conf->policy_unknown_recipient != MRG_UNKNOWN_GENERIC) {
-        decision->verdict = conf->policy_unknown_recipient == MRG_UNKNOWN_DROP
-                                ? MRG_VERDICT_DROP
-                                : MRG_VERDICT_REJECT;
-        decision->reason = "unknown: no profile";
-    }
-    mrg_merge_decide(merge, decision->verdict, decision->reason);
-    /* The state changed under the commit of a copy that render withholds: so it does still.
-     */
-    if (merge->withheld && mrg_merge_is_going_out(merge) && !merge->state.is_repeat)
-        mrg_merge_decide(merge, merge->withheld->verdict, merge->withheld_reason);
-}
-
-static gboolean
-step_policy(MrgMerge *merge, GError **error)
-{
-    if (!load_state(merge, error))
-        return FALSE;
-    take_decision(merge);
-    return TRUE;
+    mrg_merge_start_deadline(merge);
+    const MrgPersonAsked asked = {.names = merge->plan->names,
+                                  .n_names = merge->plan->n_names,
+                                  .data = merge->campaign.data,
+                                  .message = &merge->key,
+                                  .shared = merge->shared.keys,
+                                  .n_shared = merge->shared.n};
+    return mrg_person_fetch(&merge->person, pipeline->store, &asked, merge->slots,
+                            &merge->state, arena, merge->deadline_us, error);
 }
 
 /* ---- render ---- */
@@ -274,21 +187,11 @@ stamp_context(const MrgMerge *merge)
                   .campaign = (guint32) g_atomic_int_get(&merge->plan->campaign_number),
                   .message = message_number(&merge->key),
                   .at_s = (guint32) (merge->now_us / MRG_SECOND_US)},
-        .is_inert = !commits(merge),
+        .is_inert = !mrg_merge_commits(merge),
         .may_track_open = merge->decision.may_track_open && merge->person.has_profile &&
                           (merge->campaign.track & MRG_TRACK_OPENS) != 0,
         .is_transactional = g_str_equal(merge->campaign.class_name, "transactional"),
     };
-}
-
-/* A text of the person's own, from the place in the names, or the setting. */
-static const char *
-own_text(const MrgMerge *merge, gsize place, const char *setting)
-{
-    const MrgValue *value = place < merge->plan->n_names ? &merge->slots[place] : NULL;
-    if (!value || value->type != MRG_VALUE_STRING || !value->length)
-        return setting;
-    return mrg_arena_dup(merge->envelope->arena, value->text, value->length);
 }
 
 static void
@@ -312,10 +215,11 @@ render_input(const MrgMerge *merge)
     memcpy(seed + key_bytes, merge->campaign.id, id_length);
     MrgRenderInput input = {
         .slots = merge->slots,
-        .now_us = merge->now_us,
+        .now_us = mrg_merge_out_us(merge),
         .arena = arena,
-        .locale = own_text(merge, merge->plan->locale_name, conf->render_locale),
-        .timezone = own_text(merge, merge->plan->timezone_name, conf->render_timezone),
+        .locale = mrg_merge_own_text(merge, merge->plan->locale_name, conf->render_locale),
+        .timezone =
+            mrg_merge_own_text(merge, merge->plan->timezone_name, conf->render_timezone),
         .seed = seed,
         .seed_length = key_bytes + id_length};
     if (merge->plan->uses_urls)
@@ -471,108 +375,6 @@ step_stamp(MrgMerge *merge, GError **error)
                               error);
 }
 
-/* ---- verdict ---- */
-
-static MrgCommit
-commit_once(MrgMerge *merge, gboolean is_final, GError **error)
-{
-    const MrgPipeline *pipeline = merge->pipeline;
-    MrgOutcome outcome = {
-        .person = merge->person.key,
-        .message = merge->key,
-        .version = merge->state.own.version,
-        .event = {.at_us = merge->now_us,
-                  .campaign = merge->campaign.id,
-                  .class_name = merge->campaign.class_name,
-                  .sender = "",
-                  .tags = "",
-                  .verdict = merge->disposition->verdict,
-                  .reason = merge->reason},
-        .is_final = is_final,
-    };
-    if (is_final && mrg_merge_is_going_out(merge)) {
-        const MrgSend send = {merge->now_us, merge->campaign.class_name,
-                              merge->campaign.id};
-        outcome.history =
-            mrg_history_append(&merge->view, &send, pipeline->horizon_us,
-                               merge->envelope->arena, &outcome.history_length);
-    }
-    start_deadline(merge);
-    return mrg_store_commit(pipeline->store, &outcome, merge->deadline_us, error);
-}
-
-/* A refusal may come again with other data, so only these bind a retry. */
-static gboolean
-is_final_verdict(MrgVerdict verdict)
-{
-    return verdict == MRG_VERDICT_DELIVER || verdict == MRG_VERDICT_DROP ||
-           verdict == MRG_VERDICT_HOLD;
-}
-
-/* The error of a commit that was tried often enough. */
-static gboolean
-fail_commit(MrgCommit last, GError **error)
-{
-    if (last == MRG_COMMIT_UNCERTAIN)
-        g_set_error_literal(error, MRG_STORE_ERROR, MRG_STORE_ERROR_UNAVAILABLE,
-                            "the store cannot say whether it wrote; is its disk full?");
-    else
-        g_set_error_literal(error, MRG_ERROR, MRG_ERROR_CONTENDED,
-                            "the person's state kept changing under the commit");
-    return FALSE;
-}
-
-static gboolean
-step_commit(MrgMerge *merge, GError **error)
-{
-    if (!commits(merge))
-        return TRUE;
-    gboolean was_going_out = mrg_merge_is_going_out(merge);
-    MrgCommit last = MRG_COMMIT_DONE;
-    for (int try = 0; try < COMMIT_TRIES && !merge->state.is_repeat; try++) {
-        MrgCommit before = last;
-        last = commit_once(merge, is_final_verdict(merge->disposition->verdict), error);
-        if (last == MRG_COMMIT_DONE || last == MRG_COMMIT_ERROR)
-            return last == MRG_COMMIT_DONE;
-        if (!load_state(merge, error))
-            return FALSE;
-        take_decision(merge);
-        /* A copy that was not made cannot go out now: it comes again.  And who is uncertain
-         * twice, although the outcome is not there, will not do better. */
-        if ((mrg_merge_is_going_out(merge) && !was_going_out) ||
-            (last == MRG_COMMIT_UNCERTAIN && before == last))
-            break;
-    }
-    if (merge->state.is_repeat && mrg_merge_is_going_out(merge) == was_going_out)
-        return TRUE;
-    return fail_commit(last, error);
-}
-
-/* A refusal is recorded too, where that is possible, for whoever asks why. */
-static void
-record_refusal(MrgMerge *merge)
-{
-    if (!merge->has_state || merge->state.is_repeat || merge->mode != MRG_MODE_MERGE)
-        return;
-    g_autoptr(GError) error = NULL;
-    if (commit_once(merge, FALSE, &error) == MRG_COMMIT_ERROR)
-        g_warning("a refusal is not recorded: %s", error->message);
-}
-
-static void
-fail(MrgMerge *merge, const GError *error)
-{
-    const MrgDisposition *disposition = mrg_disposition_of_error(error);
-    merge->disposition = disposition;
-    merge->reason = mrg_arena_printf(merge->envelope->arena, "%s: %s", disposition->gate,
-                                     error->message);
-    merge->reply = disposition->is_private
-                       ? disposition->text
-                       : mrg_arena_strdup(merge->envelope->arena, error->message);
-    if (error->domain != MRG_STORE_ERROR)
-        record_refusal(merge);
-}
-
 /* ---- the way ---- */
 
 typedef struct Step {
@@ -582,10 +384,10 @@ typedef struct Step {
 } Step;
 
 static const Step steps[] = {
-    {"campaign", step_campaign, TRUE}, {"plan", step_plan, TRUE},
-    {"person", step_person, FALSE},    {"policy", step_policy, FALSE},
-    {"render", step_render, FALSE},    {"stamp", step_stamp, FALSE},
-    {"commit", step_commit, FALSE},
+    {"campaign", step_campaign, TRUE},  {"plan", step_plan, TRUE},
+    {"person", step_person, FALSE},     {"policy", mrg_step_policy, FALSE},
+    {"render", step_render, FALSE},     {"stamp", step_stamp, FALSE},
+    {"commit", mrg_step_commit, FALSE},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(steps) <= MRG_STEPS_MAX);
 
@@ -625,7 +427,7 @@ mrg_merge_run(MrgMerge *merge)
         merge->n_steps = i + 1;
         merge->took_us[i] = g_get_monotonic_time() - began_us;
         if (!is_done) {
-            fail(merge, error);
+            mrg_merge_fail(merge, error);
             return;
         }
     }
@@ -689,6 +491,7 @@ mrg_pipeline_new_with(MrgConf *conf, MrgKeyring *keyring, MrgStore *store, GErro
     g_atomic_int_set(&pipeline->references, 1);
     pipeline->conf = mrg_conf_ref(conf);
     pipeline->horizon_us = mrg_policy_horizon_us(&conf->policy);
+    pipeline->counts_attempts = mrg_policy_counts_attempts(&conf->policy);
     pipeline->plans = mrg_plan_cache_new(PLANS_KEPT);
     take_rules(pipeline);
     pipeline->keyring = mrg_keyring_ref(keyring);

@@ -17,6 +17,7 @@
 #include "milter/message/copy.h"
 #include "milter/person/lookup.h"
 #include "milter/plan.h"
+#include "milter/policy/shared.h"
 #include "milter/verdict/disposition.h"
 #include "milter/witness/outbox.h"
 #include "milter/witness/record.h"
@@ -62,6 +63,8 @@ typedef struct MrgMerge {
     /* policy */
     MrgState state;
     MrgStateView view;
+    MrgShared shared;
+    MrgCandidate candidate;
     gboolean has_state;
     MrgDecision decision;
 

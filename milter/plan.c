@@ -186,8 +186,8 @@ static gboolean
 list_names(MrgPlan *plan, const MrgSchema *schema, GError **error)
 {
     const MrgProgramField *fields = mrg_program_fields(plan->program, &plan->n_names);
-    /* Two more: what the program's helpers ask for. */
-    plan->names = g_new0(const char *, plan->n_names + 3);
+    /* Four more: what the program's helpers and the policy ask for. */
+    plan->names = g_new0(const char *, plan->n_names + 5);
     for (gsize i = 0; i < plan->n_names; i++) {
         const MrgSchemaField *declared = mrg_schema_field(schema, fields[i].name);
         if (declared && declared->is_sensitive) {
@@ -217,15 +217,32 @@ add_name(MrgPlan *plan, const char *name)
     return i;
 }
 
-static void
-add_habits(MrgPlan *plan, const MrgPlanRules *rules)
+MrgPlanRules
+mrg_plan_rules(const MrgConf *conf, MrgBlocks *blocks)
 {
+    return (MrgPlanRules){
+        .schema = conf->schema,
+        .fields = {conf->render_headers, conf->render_recipient_name, conf->schema},
+        .locale_field = conf->render_locale_field,
+        .timezone_field = conf->render_timezone_field,
+        .frequency_field = conf->policy_frequency_field,
+        .household_field = conf->policy_household_field,
+        .needs_zone = mrg_policy_needs_zone(&conf->policy),
+        .blocks = blocks};
+}
+
+static void
+add_habits(MrgPlan *plan, const MrgPlanRules *rules, const MrgCampaign *campaign)
+{
+    gboolean uses_locale = mrg_program_uses_locale(plan->program);
     plan->locale_name = plan->timezone_name = G_MAXSIZE;
     plan->uses_urls = mrg_program_uses_urls(plan->program);
-    if (!mrg_program_uses_locale(plan->program))
-        return;
-    plan->locale_name = add_name(plan, rules->locale_field);
-    plan->timezone_name = add_name(plan, rules->timezone_field);
+    if (uses_locale)
+        plan->locale_name = add_name(plan, rules->locale_field);
+    if (uses_locale || rules->needs_zone || campaign->send_local_s)
+        plan->timezone_name = add_name(plan, rules->timezone_field);
+    plan->frequency_name = add_name(plan, rules->frequency_field);
+    plan->household_name = add_name(plan, rules->household_field);
 }
 
 static MrgPlan *
@@ -246,7 +263,7 @@ plan_new(const MrgMessageKey *content, const MrgEnvelope *envelope,
         !compile(plan, campaign, rules, error) || !refuse_whole_person(plan, error) ||
         !list_names(plan, rules->schema, error))
         return NULL;
-    add_habits(plan, rules);
+    add_habits(plan, rules, campaign);
     return g_steal_pointer(&plan);
 }
 

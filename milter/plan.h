@@ -17,6 +17,7 @@
 #include "milter/blocks.h"
 #include "milter/conf.h"
 #include "milter/fields.h"
+#include "milter/conf.h"
 #include "milter/message/campaign.h"
 #include "milter/message/mime.h"
 #include "render/render.h"
@@ -34,7 +35,8 @@ typedef struct MrgPlan {
     gsize n_parts;
     const char **names; /* of the fields: those that the program reads, and behind them */
     gsize n_names;
-    gsize locale_name, timezone_name; /* places in names; G_MAXSIZE for none */
+    /* Places in names of what the configuration asks for; G_MAXSIZE for none. */
+    gsize locale_name, timezone_name, frequency_name, household_name;
     gboolean uses_urls;
     guint campaign_number; /* atomic; 0 until a copy has asked the store */
 } MrgPlan;
@@ -44,8 +46,13 @@ typedef struct MrgPlanRules {
     const MrgSchema *schema;
     MrgFieldRules fields;
     const char *locale_field, *timezone_field; /* "" for none */
-    MrgBlocks *blocks;                         /* a change of it drops all plans */
+    const char *frequency_field, *household_field;
+    gboolean needs_zone; /* the policy does, whatever the template says */
+    MrgBlocks *blocks;   /* a change of it drops all plans */
 } MrgPlanRules;
+
+/* Those of a configuration. */
+MrgPlanRules mrg_plan_rules(const MrgConf *conf, MrgBlocks *blocks);
 
 typedef struct MrgPlanCache MrgPlanCache;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <gmime/gmime.h>
 #include <string.h>
 
 #include "milter/error.h"
@@ -9,6 +10,9 @@
 
 #define NAME_MAX_BYTES 64
 #define DATA_MAX_BYTES 65536
+#define TAGS_MAX_BYTES 255
+#define SEND_AT_MAX_S G_GINT64_CONSTANT(253402300799) /* the end of the year 9999 */
+#define SENDER_MAX_BYTES 255
 
 /* What a control header's field does to the campaign; value is unfolded and trimmed. */
 typedef struct Control {
@@ -25,6 +29,13 @@ mrg_campaign_is_name(const char *name)
         if (++n > NAME_MAX_BYTES)
             return FALSE;
     return n > 0 && name[n] == '\0';
+}
+
+static gboolean
+fail_control(GError **error, const char *header, const char *what)
+{
+    g_set_error(error, MRG_ERROR, MRG_ERROR_CONTROL, "%s: %s", header, what);
+    return FALSE;
 }
 
 static gboolean
@@ -112,12 +123,83 @@ read_track(MrgCampaign *campaign, const char *value, G_GNUC_UNUSED MrgArena *are
     return TRUE;
 }
 
+static gboolean
+read_tags(MrgCampaign *campaign, const char *value, MrgArena *arena, GError **error)
+{
+    g_autoptr(GString) tags = g_string_new(NULL);
+    g_auto(GStrv) words = g_strsplit(value, ",", -1);
+    for (char **word = words; *word; word++) {
+        g_strstrip(*word);
+        if (!mrg_campaign_is_name(*word) || !g_ascii_isalnum(**word))
+            return fail_control(error, "X-Campaign-Tags",
+                                "not a list of names with commas "
+                                "between");
+        g_string_append_printf(tags, "%s%s", tags->len ? "," : "", *word);
+    }
+    if (tags->len > TAGS_MAX_BYTES)
+        return fail_control(error, "X-Campaign-Tags", "over 255 bytes");
+    campaign->tags = mrg_arena_strdup(arena, tags->str);
+    return TRUE;
+}
+
+static gboolean
+read_list(MrgCampaign *campaign, const char *value, G_GNUC_UNUSED MrgArena *arena,
+          GError **error)
+{
+    return read_name(&campaign->list, value, "X-Campaign-List", error);
+}
+
+static gint64
+decode_date(const char *value)
+{
+    g_autoptr(GDateTime) time = g_mime_utils_header_decode_date(value);
+    return time ? g_date_time_to_unix(time) : 0;
+}
+
+/* RFC 3339 with its offset, or the date of RFC 5322. */
+static gboolean
+read_send_at(MrgCampaign *campaign, const char *value, G_GNUC_UNUSED MrgArena *arena,
+             GError **error)
+{
+    g_autoptr(GDateTime) time = g_date_time_new_from_iso8601(value, NULL);
+    gint64 at_s = time ? g_date_time_to_unix(time) : decode_date(value);
+    if (at_s <= 0 || at_s > SEND_AT_MAX_S)
+        return fail_control(
+            error, "X-Campaign-Send-At",
+            "not a time with its offset, such as 2026-11-24T09:00:00+01:00");
+    campaign->send_at_us = at_s * G_USEC_PER_SEC;
+    return TRUE;
+}
+
+static gboolean
+read_send_local(MrgCampaign *campaign, const char *value, G_GNUC_UNUSED MrgArena *arena,
+                GError **error)
+{
+    g_autoptr(GTimeZone) wall = g_time_zone_new_utc();
+    /* A digit at the end: no offset, which would say an instant. */
+    gboolean is_wall =
+        strlen(value) >= 16 && strspn(value, "0123456789-T: ") == strlen(value);
+    g_autofree char *full =
+        is_wall && strlen(value) == 16 ? g_strconcat(value, ":00", NULL) : g_strdup(value);
+    g_autoptr(GDateTime) time = is_wall ? g_date_time_new_from_iso8601(full, wall) : NULL;
+    gint64 wall_s = time ? g_date_time_to_unix(time) : 0;
+    if (wall_s <= 0 || wall_s > SEND_AT_MAX_S)
+        return fail_control(error, "X-Campaign-Send-Local",
+                            "not a time without an offset, such as 2026-11-24T09:00");
+    campaign->send_local_s = wall_s;
+    return TRUE;
+}
+
 static const Control controls[] = {
     {"X-Campaign", read_id},
     {"X-Campaign-Class", read_class},
     {"X-Campaign-Syntax", read_syntax},
     {"X-Campaign-Data", read_data},
     {"X-Campaign-Track", read_track},
+    {"X-Campaign-Tags", read_tags},
+    {"X-Campaign-List", read_list},
+    {"X-Campaign-Send-At", read_send_at},
+    {"X-Campaign-Send-Local", read_send_local},
 };
 
 /* RFC 5322, 2.2.3; a tab would not be allowed inside a JSON string. */
@@ -166,13 +248,30 @@ read_control(MrgCampaign *campaign, const MrgHeader *header, guint *seen, MrgAre
     return controls[i].read(campaign, unfold(header->value, arena), arena, error);
 }
 
+/* The domain behind the last @ of From: enough for caps, which do not trust it. */
+static const char *
+sender_of(const MrgEnvelope *envelope)
+{
+    const char *from = mrg_envelope_header(envelope, "From");
+    const char *at = from ? strrchr(from, '@') : NULL;
+    gsize length = at ? strspn(at + 1, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS ".-") : 0;
+    if (!length || length > SENDER_MAX_BYTES || at[1] == '-')
+        return "";
+    char *domain = mrg_arena_dup(envelope->arena, at + 1, length);
+    for (gsize i = 0; i < length; i++)
+        domain[i] = g_ascii_tolower(domain[i]);
+    return domain;
+}
+
 gboolean
 mrg_campaign_read(MrgCampaign *campaign, const MrgEnvelope *envelope,
                   const char *default_class, GError **error)
 {
     MrgCampaign found = {.class_name = default_class,
                          .dialect = "handlebars",
-                         .track = MRG_TRACK_OPENS | MRG_TRACK_CLICKS};
+                         .track = MRG_TRACK_OPENS | MRG_TRACK_CLICKS,
+                         .tags = "",
+                         .sender = sender_of(envelope)};
     guint seen = 0;
     for (guint i = 0; i < envelope->headers->len; i++) {
         const MrgHeader *header = &g_array_index(envelope->headers, MrgHeader, i);
@@ -184,6 +283,9 @@ mrg_campaign_read(MrgCampaign *campaign, const MrgEnvelope *envelope,
         g_set_error(error, MRG_ERROR, MRG_ERROR_CONTROL, "there is no X-Campaign header");
         return FALSE;
     }
+    if (found.send_at_us && found.send_local_s)
+        return fail_control(error, "X-Campaign-Send-At",
+                            "X-Campaign-Send-Local stands there, too; say one of them");
     *campaign = found;
     return TRUE;
 }

@@ -8,6 +8,12 @@
  *   X-Campaign-Data: {json}      an object; values under data., and for names that a
  *                                profile lacks
  *   X-Campaign-Track: opens, clicks | none
+ *   X-Campaign-Tags: NAME, NAME  the same alphabet, 255 bytes together; for caps
+ *   X-Campaign-List: NAME        the list that it goes to, for "list:NAME" suppressions
+ *   X-Campaign-Send-At: TIME     not before this instant: 2026-11-24T09:00:00+01:00
+ *                                (RFC 3339), or a date as in RFC 5322
+ *   X-Campaign-Send-Local: TIME  not before it is this time on the person's wall:
+ *                                2026-11-24T09:00
  *
  * OWNERSHIP  arena of the envelope.
  * ERRORS     MRG_ERROR_CONTROL: unknown or doubled control header, malformed value.
@@ -26,6 +32,11 @@ typedef struct MrgCampaign {
     const char *dialect;  /* by name; render knows which there are */
     const MrgValue *data; /* an object, or NULL */
     guint track;          /* MrgTrack; consent can only narrow it */
+    const char *tags;     /* with commas between; "" */
+    const char *list;     /* or NULL */
+    gint64 send_at_us;    /* 0: not said */
+    gint64 send_local_s;  /* wall time, as seconds since 1970; 0: not said */
+    const char *sender;   /* domain of From, lower case; "" where it cannot be told */
 } MrgCampaign;
 
 gboolean mrg_campaign_read(MrgCampaign *campaign, const MrgEnvelope *envelope,

@@ -66,20 +66,21 @@ fall_back(MrgValue *value, const char *name, const MrgValue *data)
 }
 
 gboolean
-mrg_person_fetch(MrgPerson *person, const MrgStore *store, const char *const *names,
-                 gsize n_names, const MrgValue *data, MrgValue *slots, MrgArena *arena,
-                 gint64 deadline_us, GError **error)
+mrg_person_fetch(MrgPerson *person, const MrgStore *store, const MrgPersonAsked *asked,
+                 MrgValue *slots, MrgState *state, MrgArena *arena, gint64 deadline_us,
+                 GError **error)
 {
-    MrgField *fields = mrg_arena_array(arena, MrgField, n_names);
-    MrgFetch found = mrg_store_fetch(store, &person->key, names, n_names, fields, arena,
-                                     deadline_us, error);
+    MrgField *fields = mrg_arena_array(arena, MrgField, asked->n_names);
+    MrgFetch found = mrg_store_fetch_and_load(
+        store, &person->key, asked->names, asked->n_names, fields, asked->message,
+        asked->shared, asked->n_shared, state, arena, deadline_us, error);
     if (found == MRG_FETCH_ERROR)
         return FALSE;
     person->has_profile = found == MRG_FETCH_HIT;
-    for (gsize i = 0; i < n_names; i++) {
-        if (!to_value(&slots[i], &fields[i], names[i], arena, error))
+    for (gsize i = 0; i < asked->n_names; i++) {
+        if (!to_value(&slots[i], &fields[i], asked->names[i], arena, error))
             return FALSE;
-        fall_back(&slots[i], names[i], data);
+        fall_back(&slots[i], asked->names[i], asked->data);
     }
     return TRUE;
 }

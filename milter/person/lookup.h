@@ -26,10 +26,19 @@ typedef struct MrgPerson {
 gboolean mrg_person_identify(MrgPerson *person, const MrgKeyring *keyring,
                              const char *address, MrgArena *arena, GError **error);
 
-/* slots gets a value for each of the names. */
+typedef struct MrgPersonAsked {
+    const char *const *names; /* of fields */
+    gsize n_names;
+    const MrgValue *data; /* of the campaign, or NULL */
+    const MrgMessageKey *message;
+    const MrgPersonKey *shared; /* accounts, as for mrg_store_load() */
+    gsize n_shared;
+} MrgPersonAsked;
+
+/* Fields and state at once, in one round trip where the store can: slots gets a value for
+ * each of the names. */
 gboolean mrg_person_fetch(MrgPerson *person, const MrgStore *store,
-                          const char *const *names, gsize n_names, const MrgValue *data,
-                          MrgValue *slots, MrgArena *arena, gint64 deadline_us,
-                          GError **error);
+                          const MrgPersonAsked *asked, MrgValue *slots, MrgState *state,
+                          MrgArena *arena, gint64 deadline_us, GError **error);
 
 #endif

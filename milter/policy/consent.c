@@ -7,6 +7,7 @@
 
 #define RECEIVE "receive"
 #define CLASS_SCOPE "class:"
+#define LIST_SCOPE "list:"
 #define REASON_MAX 32
 #define CLASS_NAME_MAX 64
 
@@ -82,13 +83,17 @@ is_one_of(const char *word, const char *const *words)
 
 /* Whether this suppression is about mail of this class; expired ones stop nothing. */
 static gboolean
-stops(const MrgSuppression *suppression, const char *class_name, gint64 now_us)
+stops(const MrgSuppression *suppression, const MrgCandidate *candidate, gint64 now_us)
 {
     static const char *const also_receipts[] = {"bounced", "erased", "manual", NULL};
+    const char *class_name = candidate->class_name;
     if (suppression->until_us && suppression->until_us <= now_us)
         return FALSE;
     if (g_str_has_prefix(suppression->scope, CLASS_SCOPE))
         return strcmp(suppression->scope + strlen(CLASS_SCOPE), class_name) == 0;
+    if (g_str_has_prefix(suppression->scope, LIST_SCOPE))
+        return candidate->list &&
+               strcmp(suppression->scope + strlen(LIST_SCOPE), candidate->list) == 0;
     return !is_transactional(class_name) || is_one_of(suppression->reason, also_receipts);
 }
 
@@ -101,14 +106,56 @@ plain_reason(const char *reason)
 }
 
 const char *
-mrg_suppression_reason(const MrgStateView *state, const char *class_name, gint64 now_us,
-                       MrgArena *arena)
+mrg_suppression_reason(const MrgStateView *state, const MrgCandidate *candidate,
+                       gint64 now_us, MrgArena *arena)
 {
     for (gsize i = 0; i < state->state->n_suppressions; i++) {
         const MrgSuppression *suppression = &state->state->suppressions[i];
-        if (stops(suppression, class_name, now_us))
+        if (stops(suppression, candidate, now_us))
             return mrg_arena_printf(arena, "suppressed: %s",
                                     plain_reason(suppression->reason));
     }
     return NULL;
+}
+
+static gboolean
+is_young(gint64 at_us, gint64 pause_us, gint64 now_us)
+{
+    return pause_us && at_us > now_us - pause_us;
+}
+
+/* What the collector heard of, besides what suppressed the person. */
+static gboolean
+complained(const MrgState *state, gint64 pause_us, gint64 now_us)
+{
+    const char *text = state->engagement ? state->engagement : "";
+    while (*text) {
+        char *kind;
+        gint64 at_us = g_ascii_strtoll(text, &kind, 10);
+        if (g_str_has_prefix(kind, " complaint\n") && is_young(at_us, pause_us, now_us))
+            return TRUE;
+        text = kind + strcspn(kind, "\n");
+        text += *text == '\n';
+    }
+    return FALSE;
+}
+
+const char *
+mrg_pause_reason(const MrgPolicy *policy, const MrgStateView *state,
+                 const MrgCandidate *candidate, gint64 now_us)
+{
+    if (is_transactional(candidate->class_name))
+        return NULL;
+    for (gsize i = 0; i < state->state->n_suppressions; i++) {
+        const MrgSuppression *suppression = &state->state->suppressions[i];
+        if (strcmp(suppression->reason, "complained") == 0 &&
+            is_young(suppression->at_us, policy->pause_complaint_us, now_us))
+            return "paused: complained";
+        if (strcmp(suppression->reason, "unsubscribed") == 0 &&
+            is_young(suppression->at_us, policy->pause_unsubscribe_us, now_us))
+            return "paused: unsubscribed";
+    }
+    return complained(state->state, policy->pause_complaint_us, now_us)
+               ? "paused: complained"
+               : NULL;
 }

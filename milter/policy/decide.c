@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <string.h>
+
 #include "milter/policy/cap.h"
 #include "milter/policy/consent.h"
 #include "milter/policy/decide.h"
+#include "milter/policy/quiet.h"
+
+#define DAY_US ((gint64) MRG_DAY_S * G_USEC_PER_SEC)
+/* A time that was put off is looked at again: by caps after quiet hours, and so on.  Rules
+ * that chase it further than this want an end that never comes. */
+#define ROUNDS 32
 
 static void
 stop(MrgDecision *decision, MrgVerdict verdict, const char *reason)
@@ -12,54 +20,184 @@ stop(MrgDecision *decision, MrgVerdict verdict, const char *reason)
     decision->reason = reason;
 }
 
-/* The first cap that is exceeded decides; FALSE when all let it through. */
-static gboolean
-stop_by_cap(const MrgPolicy *policy, const MrgStateView *state, const char *class_name,
-            gint64 now_us, MrgArena *arena, MrgDecision *decision)
+/* What stops a copy whenever it would go out. */
+static const char *
+person_reason(const MrgPolicy *policy, const MrgStateView *state,
+              const MrgCandidate *candidate, gint64 now_us, MrgArena *arena)
 {
-    for (gsize i = 0; i < policy->n_caps; i++) {
+    const char *reason = mrg_suppression_reason(state, candidate, now_us, arena);
+    if (!reason)
+        reason = mrg_pause_reason(policy, state, candidate, now_us);
+    if (!reason)
+        reason = mrg_consent_reason(state, candidate->class_name, policy->consent_default);
+    return reason;
+}
+
+/* The person's wish as a cap like any other: it can only tighten. */
+static MrgCap
+preference_cap(const MrgPreference *preference)
+{
+    return (MrgCap){.name = "preference",
+                    .limit = preference->limit,
+                    .per_us = preference->per_us,
+                    .on_exceed = MRG_VERDICT_DROP};
+}
+
+/* The first cap that is exceeded at that time; NULL when all let it through. */
+static const char *
+first_exceeded(const MrgPolicy *policy, const MrgStateView *state,
+               const MrgCandidate *candidate, gint64 at_us, gint64 *retry_at_us,
+               MrgVerdict *verdict, MrgArena *arena)
+{
+    const char *reason = NULL;
+    for (gsize i = 0; i < policy->n_caps && !reason; i++) {
         const MrgCap *cap = &policy->caps[i];
-        gint64 retry_at_us;
-        const char *reason = NULL;
-        if (mrg_cap_applies(cap, class_name))
-            reason = mrg_cap_reason(cap, state, now_us, &retry_at_us, arena);
-        if (!reason)
+        if (!mrg_cap_applies(cap, candidate))
             continue;
-        stop(decision, cap->on_exceed, reason);
-        if (cap->on_exceed == MRG_VERDICT_DEFER || cap->on_exceed == MRG_VERDICT_HOLD)
-            decision->retry_at_us = retry_at_us;
-        return TRUE;
+        *verdict = cap->on_exceed;
+        gboolean is_put_off = *verdict == MRG_VERDICT_DEFER || *verdict == MRG_VERDICT_HOLD;
+        reason = mrg_cap_reason(cap, state, candidate, at_us,
+                                is_put_off ? retry_at_us : NULL, arena);
     }
-    return FALSE;
+    if (reason || !candidate->preference.per_us)
+        return reason;
+    const MrgCap wish = preference_cap(&candidate->preference);
+    *verdict = wish.on_exceed;
+    return mrg_cap_applies(&wish, candidate)
+               ? mrg_cap_reason(&wish, state, candidate, at_us, NULL, arena)
+               : NULL;
+}
+
+/* Puts the time off for as long as a gate asks for it; FALSE when one stops the copy. */
+static gboolean
+find_time(const MrgPolicy *policy, const MrgStateView *state, const MrgCandidate *candidate,
+          gint64 *at_us, const char **why, MrgArena *arena, MrgDecision *decision)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        gint64 next_us = 0;
+        MrgVerdict verdict;
+        const char *reason =
+            first_exceeded(policy, state, candidate, *at_us, &next_us, &verdict, arena);
+        if (reason && (verdict != MRG_VERDICT_HOLD || next_us <= *at_us)) {
+            stop(decision, verdict, reason);
+            decision->retry_at_us = next_us;
+            return FALSE;
+        }
+        const MrgQuiet *quiet =
+            reason ? NULL : mrg_quiet_at(policy, candidate, *at_us, &next_us);
+        if (quiet)
+            reason = mrg_arena_printf(arena, "quiet: %s", quiet->name);
+        if (!reason)
+            return TRUE;
+        *why = reason;
+        *at_us = next_us;
+    }
+    return TRUE;
 }
 
 void
 mrg_decide(const MrgPolicy *policy, const MrgStateView *state,
-           const char *campaign G_GNUC_UNUSED, const char *class_name, gint64 now_us,
-           MrgArena *arena, MrgDecision *decision)
+           const MrgCandidate *candidate, gint64 now_us, MrgArena *arena,
+           MrgDecision *decision)
 {
     *decision = (MrgDecision){
         .verdict = MRG_VERDICT_DELIVER,
         .may_track_open = mrg_consent_is_granted(state, "track_open", MRG_CONSENT_DENIED),
         .may_track_click = mrg_consent_is_granted(state, "track_click", MRG_CONSENT_DENIED),
     };
-    const char *reason = mrg_suppression_reason(state, class_name, now_us, arena);
-    if (!reason)
-        reason = mrg_consent_reason(state, class_name, policy->consent_default);
+    const char *reason = person_reason(policy, state, candidate, now_us, arena);
     if (reason) {
         stop(decision, MRG_VERDICT_DROP, reason);
         return;
     }
-    if (!stop_by_cap(policy, state, class_name, now_us, arena, decision))
-        decision->reason = policy->n_caps ? "ok: under every cap" : "ok: there are no caps";
+    gint64 at_us = MAX(now_us, candidate->send_at_us);
+    reason = "schedule: to be sent later";
+    if (!find_time(policy, state, candidate, &at_us, &reason, arena, decision))
+        return;
+    if (at_us > now_us) {
+        stop(decision, MRG_VERDICT_HOLD, reason);
+        decision->retry_at_us = at_us;
+        return;
+    }
+    decision->reason = policy->n_caps ? "ok: under every cap" : "ok: there are no caps";
+}
+
+/* ---- preference ---------------------------------------------------------- */
+
+MrgPreference
+mrg_preference_read(const MrgValue *value)
+{
+    static const struct {
+        const char *word;
+        gint64 days;
+    } words[] = {{"daily", 1}, {"weekly", 7}, {"monthly", 30}};
+    const MrgPreference none = {.limit = MRG_UNLIMITED};
+    for (gsize i = 0; value->type == MRG_VALUE_STRING && i < G_N_ELEMENTS(words); i++)
+        if (strlen(words[i].word) == value->length &&
+            memcmp(words[i].word, value->text, value->length) == 0)
+            return (MrgPreference){1, words[i].days * DAY_US};
+    if (value->type != MRG_VALUE_NUMBER || !(value->number >= 0 && value->number <= 10000))
+        return none;
+    return (MrgPreference){(guint) value->number, 7 * DAY_US};
+}
+
+/* ---- what a policy asks for --------------------------------------------- */
+
+gboolean
+mrg_patterns_fit(MrgPatterns patterns, const char *text)
+{
+    for (; patterns && *patterns; patterns++)
+        if (g_pattern_match_simple(*patterns, text))
+            return TRUE;
+    return FALSE;
+}
+
+/* An hour more than the longest one, for a clock that is put back. */
+static gint64
+window_us(const MrgCap *cap)
+{
+    static const gint64 days[] = {
+        [MRG_PERIOD_DAY] = 1, [MRG_PERIOD_WEEK] = 7, [MRG_PERIOD_MONTH] = 31};
+    if (cap->period == MRG_PERIOD_ROLLING)
+        return cap->per_us;
+    return days[cap->period] * DAY_US + DAY_US / 24;
 }
 
 gint64
 mrg_policy_horizon_us(const MrgPolicy *policy)
 {
     gint64 horizon_us = 0;
-    for (gsize i = 0; i < policy->n_caps; i++)
-        horizon_us =
-            MAX(horizon_us, MAX(policy->caps[i].per_us, policy->caps[i].min_gap_us));
+    for (gsize i = 0; i < policy->n_caps; i++) {
+        const MrgCap *cap = &policy->caps[i];
+        horizon_us = MAX(horizon_us, MAX(window_us(cap), cap->min_gap_us));
+        horizon_us = MAX(horizon_us, cap->adaptive_window_us);
+    }
     return horizon_us;
+}
+
+gboolean
+mrg_policy_has_scope(const MrgPolicy *policy, MrgScope scope)
+{
+    for (gsize i = 0; i < policy->n_caps; i++)
+        if (policy->caps[i].scope == scope)
+            return TRUE;
+    return FALSE;
+}
+
+gboolean
+mrg_policy_needs_zone(const MrgPolicy *policy)
+{
+    for (gsize i = 0; i < policy->n_caps; i++)
+        if (policy->caps[i].period != MRG_PERIOD_ROLLING)
+            return TRUE;
+    return policy->n_quiets > 0;
+}
+
+gboolean
+mrg_policy_counts_attempts(const MrgPolicy *policy)
+{
+    for (gsize i = 0; i < policy->n_caps; i++)
+        if (policy->caps[i].counts_attempts)
+            return TRUE;
+    return FALSE;
 }

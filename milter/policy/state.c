@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <string.h>
+
 #include "milter/error.h"
 #include "milter/policy/state.h"
 
@@ -61,11 +63,82 @@ read_byte(Reader *reader, char expected)
 }
 
 static gboolean
+is_word_byte(char c)
+{
+    return is_name_byte(c) || c == ',';
+}
+
+static gboolean
+is_word(const char *text, gsize max, gboolean (*is_byte)(char c))
+{
+    gsize length = 0;
+    while (is_byte(text[length]))
+        length++;
+    return !text[length] && length <= max && !g_str_equal(text, "-");
+}
+
+gboolean
+mrg_history_is_sender(const char *sender)
+{
+    return is_word(sender, MRG_SENDER_MAX, is_name_byte);
+}
+
+gboolean
+mrg_history_is_tags(const char *tags)
+{
+    return is_word(tags, MRG_TAGS_MAX, is_word_byte);
+}
+
+/* "-" is empty; NULL where it is malformed. */
+static const char *
+read_word(Reader *reader, gsize max, gboolean (*is_byte)(char c))
+{
+    const char *start = reader->cursor;
+    while (reader->cursor < reader->end && is_byte(*reader->cursor))
+        reader->cursor++;
+    gsize length = (gsize) (reader->cursor - start);
+    if (length < 1 || length > max)
+        return NULL;
+    return length == 1 && *start == '-' ? "" : mrg_arena_dup(reader->arena, start, length);
+}
+
+static const char kinds[] = "sha"; /* by MrgSendKind */
+
+static gboolean
+read_kind(Reader *reader, MrgSendKind *kind)
+{
+    const char *found =
+        reader->cursor < reader->end ? memchr(kinds, *reader->cursor, 3) : NULL;
+    if (!found)
+        return FALSE;
+    reader->cursor++;
+    *kind = (MrgSendKind) (found - kinds);
+    return TRUE;
+}
+
+static gboolean
+read_rest(Reader *reader, MrgSend *send)
+{
+    send->sender = send->tags = "";
+    send->kind = MRG_SEND_SENT;
+    if (read_byte(reader, '\n'))
+        return TRUE;
+    reader->cursor--; /* what stood there is tried again */
+    return read_byte(reader, ' ') &&
+           (send->sender = read_word(reader, MRG_SENDER_MAX, is_name_byte)) &&
+           read_byte(reader, ' ') &&
+           (send->tags = read_word(reader, MRG_TAGS_MAX, is_word_byte)) &&
+           read_byte(reader, ' ') && read_kind(reader, &send->kind) &&
+           read_byte(reader, '\n');
+}
+
+static gboolean
 read_send(Reader *reader, MrgSend *send)
 {
     return read_time(reader, &send->at_us) && read_byte(reader, ' ') &&
            (send->class_name = read_name(reader)) && read_byte(reader, ' ') &&
-           (send->campaign = read_name(reader)) && read_byte(reader, '\n');
+           (send->campaign = read_name(reader)) && reader->cursor < reader->end &&
+           read_rest(reader, send);
 }
 
 static gboolean
@@ -86,46 +159,100 @@ count_lines(const char *text, gsize length)
     return n;
 }
 
-gboolean
-mrg_state_read(MrgStateView *view, const MrgState *state, MrgArena *arena, GError **error)
+static gboolean
+read_sends(MrgSends *sends, const MrgAccount *account, MrgArena *arena, GError **error)
 {
-    gsize length = state->own.history_length;
-    const char *text = length ? state->own.history : ""; /* nothing may be NULL */
+    gsize length = account->history_length;
+    const char *text = length ? account->history : ""; /* nothing may be NULL */
     gsize n = count_lines(text, length);
     if (n > MRG_HISTORY_MAX)
         return fail(error, n, "is one too many");
-    MrgSend *sends = mrg_arena_array(arena, MrgSend, n);
+    MrgSend *list = mrg_arena_array(arena, MrgSend, n);
     Reader reader = {text, text + length, arena};
     for (gsize i = 0; i < n; i++) {
-        if (!read_send(&reader, &sends[i]))
+        if (!read_send(&reader, &list[i]))
             return fail(error, i + 1, "is malformed");
-        if (i && sends[i].at_us < sends[i - 1].at_us)
+        if (i && list[i].at_us < list[i - 1].at_us)
             return fail(error, i + 1, "is earlier than the one before it");
     }
     if (reader.cursor != reader.end)
         return fail(error, n + 1, "has no end");
-    *view = (MrgStateView){state, sends, n};
+    *sends = (MrgSends){list, n};
     return TRUE;
 }
 
+gboolean
+mrg_state_read(MrgStateView *view, const MrgState *state, const MrgScope *scopes,
+               MrgArena *arena, GError **error)
+{
+    *view = (MrgStateView){.state = state};
+    for (gsize i = 0; i < state->n_shared; i++) {
+        if (!read_sends(&view->shared[i], &state->shared[i], arena, error))
+            return FALSE;
+        view->scopes[i] = scopes[i];
+    }
+    return read_sends(&view->own, &state->own, arena, error);
+}
+
+const MrgSends *
+mrg_state_sends(const MrgStateView *view, MrgScope scope)
+{
+    for (gsize i = 0; scope != MRG_SCOPE_PERSON && i < MRG_SHARED_MAX; i++)
+        if (view->scopes[i] == scope)
+            return &view->shared[i];
+    return &view->own;
+}
+
+static const char *
+or_dash(const char *text)
+{
+    return text && *text ? text : "-";
+}
+
+static void
+write_send(GString *text, const MrgSend *send, gint64 at_us)
+{
+    gboolean is_plain = send->kind == MRG_SEND_SENT && (!send->sender || !*send->sender) &&
+                        (!send->tags || !*send->tags);
+    g_string_append_printf(text, "%" G_GINT64_FORMAT " %s %s", at_us, send->class_name,
+                           send->campaign);
+    if (!is_plain)
+        g_string_append_printf(text, " %s %s %c", or_dash(send->sender),
+                               or_dash(send->tags), kinds[send->kind]);
+    g_string_append_c(text, '\n');
+}
+
+static gint64
+time_of_new(const MrgSends *sends, const MrgSend *send)
+{
+    gint64 at_us = MAX(send->at_us, 0);
+    for (gsize i = sends->n; send->kind != MRG_SEND_HELD && i-- > 0;)
+        if (sends->list[i].kind != MRG_SEND_HELD)
+            return MAX(at_us, sends->list[i].at_us);
+    return at_us;
+}
+
 const char *
-mrg_history_append(const MrgStateView *view, const MrgSend *send, gint64 horizon_us,
-                   MrgArena *arena, gsize *length)
+mrg_history_append(const MrgSends *sends, const MrgSend *send, const MrgSend *replaced,
+                   gint64 now_us, gint64 horizon_us, MrgArena *arena, gsize *length)
 {
     g_assert(is_name(send->class_name) && is_name(send->campaign));
-    gint64 at_us = MAX(send->at_us, 0);
-    if (view->n_sends)
-        at_us = MAX(at_us, view->sends[view->n_sends - 1].at_us);
-    gsize first = view->n_sends - MIN(view->n_sends, MRG_HISTORY_MAX - 1);
-    while (first < view->n_sends && view->sends[first].at_us <= at_us - horizon_us)
-        first++;
-
+    gint64 at_us = time_of_new(sends, send);
+    gint64 forgotten_us = MAX(now_us, 0) - horizon_us;
+    gsize first = sends->n - MIN(sends->n, MRG_HISTORY_MAX - 1);
+    gboolean is_written = FALSE;
     g_autoptr(GString) text = g_string_new(NULL);
-    for (gsize i = first; i < view->n_sends; i++)
-        g_string_append_printf(text, "%" G_GINT64_FORMAT " %s %s\n", view->sends[i].at_us,
-                               view->sends[i].class_name, view->sends[i].campaign);
-    g_string_append_printf(text, "%" G_GINT64_FORMAT " %s %s\n", at_us, send->class_name,
-                           send->campaign);
+    for (gsize i = first; i < sends->n; i++) {
+        const MrgSend *old = &sends->list[i];
+        if (!is_written && old->at_us > at_us) {
+            write_send(text, send, at_us);
+            is_written = TRUE;
+        }
+        if (old != replaced && old->at_us > forgotten_us)
+            write_send(text, old, old->at_us);
+    }
+    if (!is_written)
+        write_send(text, send, at_us);
     *length = text->len;
     return mrg_arena_dup(arena, text->str, text->len);
 }

@@ -2,11 +2,14 @@
 /*
  * state: a person's state as the policy reads it, and the history it writes back.
  *
- * The history is text, a line per copy that counted, oldest first:
+ * The history is text, a line per copy that counts, oldest first:
  *
- *     MICROSECONDS CLASS CAMPAIGN\n
+ *     MICROSECONDS CLASS CAMPAIGN SENDER TAGS KIND\n
  *
- * so that it can be read in the database by eye.  The store does not look inside.
+ * so that it can be read in the database by eye.  The store does not look inside.  An empty
+ * sender or list of tags is "-"; the last three words are left out where all of them would
+ * say nothing.  A copy is judged by what it was when it was sent: later renaming or tagging
+ * changes nothing.
  *
  * OWNERSHIP  arena.
  * ERRORS     MRG_ERROR_HISTORY: a line is malformed, times go down, or there are more than
@@ -21,26 +24,56 @@
 /* More copies to one person within the longest window than any policy means; beyond
  * it the oldest are forgotten. */
 #define MRG_HISTORY_MAX 512
+#define MRG_SENDER_MAX 255
+#define MRG_TAGS_MAX 255
+
+typedef enum {
+    MRG_SEND_SENT,
+    MRG_SEND_HELD,     /* will go out at its time; recorded ahead */
+    MRG_SEND_ATTEMPTED /* withheld; counts where a cap counts attempts */
+} MrgSendKind;
 
 typedef struct MrgSend {
     gint64 at_us;
     const char *class_name;
     const char *campaign;
+    const char *sender; /* domain of From; NULL or "" where it is not known */
+    const char *tags;   /* names with commas between; NULL or "" for none */
+    MrgSendKind kind;
 } MrgSend;
+
+typedef struct MrgSends {
+    const MrgSend *list; /* oldest first */
+    gsize n;
+} MrgSends;
+
+/* Whom a cap counts together. */
+typedef enum { MRG_SCOPE_PERSON, MRG_SCOPE_DOMAIN, MRG_SCOPE_HOUSEHOLD } MrgScope;
 
 typedef struct MrgStateView {
     const MrgState *state; /* borrowed */
-    const MrgSend *sends;  /* oldest first */
-    gsize n_sends;
+    MrgSends own;
+    MrgSends shared[MRG_SHARED_MAX]; /* as in state */
+    MrgScope scopes[MRG_SHARED_MAX]; /* what those are; PERSON: not there */
 } MrgStateView;
 
-gboolean mrg_state_read(MrgStateView *view, const MrgState *state, MrgArena *arena,
-                        GError **error);
+/* scopes says what the shared accounts of state are. */
+gboolean mrg_state_read(MrgStateView *view, const MrgState *state, const MrgScope *scopes,
+                        MrgArena *arena, GError **error);
 
-/* The history with one more send, without what is older than horizon_us before it.
- * A clock that went back does not reorder: the new send is then as late as the last.
- * class_name and campaign must be [A-Za-z0-9._-]{1,64}. */
-const char *mrg_history_append(const MrgStateView *view, const MrgSend *send,
-                               gint64 horizon_us, MrgArena *arena, gsize *length);
+/* What a cap of this scope counts: of somebody who has no household, the person's own. */
+const MrgSends *mrg_state_sends(const MrgStateView *view, MrgScope scope);
+
+/* Whether texts can stand in a history line: a sender, and a list of tags. */
+gboolean mrg_history_is_sender(const char *sender);
+gboolean mrg_history_is_tags(const char *tags);
+
+/* The history with one more send, without what is older than horizon_us before now_us, and
+ * without the send that the new one replaces (NULL: none).  A clock that went back does not
+ * reorder: a send is as late as the last that went out; one that is held stands at its
+ * time. class_name and campaign must be [A-Za-z0-9._-]{1,64}. */
+const char *mrg_history_append(const MrgSends *sends, const MrgSend *send,
+                               const MrgSend *replaced, gint64 now_us, gint64 horizon_us,
+                               MrgArena *arena, gsize *length);
 
 #endif

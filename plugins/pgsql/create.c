@@ -5,8 +5,9 @@
 
 #include "plugins/pgsql/pgsql.h"
 
-#define WAIT_US (G_GINT64_CONSTANT(3600) * G_USEC_PER_SEC) /* an upgrade moves all events \
-                                                            */
+#define WAIT_US                                                               \
+    (G_GINT64_CONSTANT(3600) * G_USEC_PER_SEC) /* an upgrade moves all events \
+                                                */
 
 /* 0 where there is no schema. */
 static gboolean

@@ -50,11 +50,49 @@ caps_and_plugins_are_read(void)
     g_assert_cmpuint(weekly->limit, ==, 3);
     g_assert_cmpint(weekly->per_us, ==, 7 * 86400 * MRG_SECOND_US);
     g_assert_cmpint(weekly->min_gap_us, ==, 5400 * MRG_SECOND_US);
-    g_assert_cmpstr(weekly->class_name, ==, "news");
+    g_assert_cmpstr(weekly->classes[0], ==, "news");
+    g_assert_null(weekly->classes[1]);
     g_assert_cmpint(weekly->on_exceed, ==, MRG_VERDICT_HOLD);
-    g_assert_null(conf->policy.caps[0].class_name);
+    g_assert_null(conf->policy.caps[0].classes);
     g_assert_cmpstr(mrg_conf_plugin(conf, "sqlite")->settings[0].value, ==, "/x y");
     g_assert_cmpuint(mrg_conf_plugin(conf, "other")->n_settings, ==, 0);
+}
+
+static void
+rules_are_read(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MrgConf) conf =
+        parse("[cap month]\nlimit = 8\nper = calendar-month\nclass = promo, news*\n"
+              "exempt = news\ncounts = *\ncount = attempted\nscope = household\n"
+              "reserve = 2\nreserve_for = news\nlimit_min = 4\nlimit_max = 12\n"
+              "campaign = a*\nsender = *.example\ntag = sale\n"
+              "[cap gap]\nmin_gap = 4h\n"
+              "[quiet night]\nfrom = 21:30\nto = 08:00\ndays = sat sun\n"
+              "[pause]\non_complaint = 90d\non_unsubscribe = 30d\n"
+              "[policy]\nhost = mx1\n",
+              &error);
+    g_assert_no_error(error);
+    const MrgCap *month = &conf->policy.caps[0], *gap = &conf->policy.caps[1];
+    g_assert_cmpint(month->period, ==, MRG_PERIOD_MONTH);
+    g_assert_cmpstr(month->classes[1], ==, "news*");
+    g_assert_cmpstr(month->exempt[0], ==, "news");
+    g_assert_cmpstr(month->counts[0], ==, "*");
+    g_assert_true(month->counts_attempts && month->is_adaptive);
+    g_assert_cmpint(month->scope, ==, MRG_SCOPE_HOUSEHOLD);
+    g_assert_cmpuint(month->reserve, ==, 2);
+    g_assert_cmpuint(month->limit_min, ==, 4);
+    g_assert_cmpuint(month->limit_max, ==, 12);
+    g_assert_cmpstr(month->tags[0], ==, "sale");
+    g_assert_cmpuint(gap->limit, ==, MRG_UNLIMITED);
+    g_assert_false(gap->is_adaptive);
+    const MrgQuiet *night = &conf->policy.quiets[0];
+    g_assert_cmpint(night->from_s, ==, 21 * 3600 + 1800);
+    g_assert_cmpint(night->to_s, ==, 8 * 3600);
+    g_assert_cmpuint(night->days, ==, 1u << 5 | 1u << 6);
+    g_assert_cmpint(conf->policy.pause_complaint_us, ==, 90 * 86400 * MRG_SECOND_US);
+    g_assert_cmpint(conf->policy.pause_unsubscribe_us, ==, 30 * 86400 * MRG_SECOND_US);
+    g_assert_cmpstr(conf->policy_host, ==, "mx1");
 }
 
 static void
@@ -74,11 +112,23 @@ mistakes_name_line_and_remedy(void)
         {"[milter]\nlog = stderr\nlog = stderr\n",
          "t.conf:3:1: 'log' stands in line 2 already"},
         {"[cap]\nlimit = 1\n", "t.conf:1:1: a cap needs a name: [cap daily]"},
-        {"[cap a]\nlimit = 1\n", "t.conf:1:1: [cap a] needs 'per'"},
+        {"[cap a]\nlimit = 1\n", "t.conf:1:1: [cap a]: it needs 'per'"},
         {"[cap a]\nlimit = 1\nper = 0s\n",
-         "t.conf:1:1: 'per' in [cap a] must be above zero"},
+         "t.conf:1:1: [cap a]: 'per' must be a duration above zero such as 24h or 7d, or "
+         "calendar-day|calendar-week|calendar-month"},
         {"[cap a]\nlimit = -1\nper = 1d\n",
-         "t.conf:2:1: 'limit' in [cap] must be a whole number"},
+         "t.conf:1:1: [cap a]: 'limit' must be a whole number, or unlimited"},
+        {"[cap a]\nlimit = 2\nper = 1d\nlimit_min = 3\nlimit_max = 4\n",
+         "t.conf:1:1: [cap a]: an adaptive limit needs limit_min, limit and limit_max, in "
+         "this order of size"},
+        {"[cap a]\nlimit = 2\nper = 1d\nreserve = 1\n",
+         "t.conf:1:1: [cap a]: 'reserve' needs 'reserve_for'"},
+        {"[quiet]\nfrom = 21:00\n", "t.conf:1:1: a quiet needs a name: [quiet night]"},
+        {"[quiet n]\nfrom = 21:00\n", "t.conf:1:1: [quiet n] needs 'to'"},
+        {"[quiet n]\nfrom = 21:00\nto = 24:01\n",
+         "t.conf:1:1: 'from' and 'to' in [quiet n] must be times such as 21:00"},
+        {"[quiet n]\nfrom = 21:00\nto = 08:00\ndays = mon tuesday\n",
+         "t.conf:1:1: 'days' in [quiet n] must be some of mon tue wed thu fri sat sun"},
         {"[milter x]\n", "t.conf:1:1: section [milter] takes no name"},
         {"[milter\n", "t.conf:1:1: section is not closed by ]"},
         {"log = x\n", "t.conf:1:1: setting before the first [section]"},
@@ -201,6 +251,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/conf/fallbacks", fallbacks_are_those_of_the_table);
     g_test_add_func("/conf/caps-and-plugins", caps_and_plugins_are_read);
+    g_test_add_func("/conf/rules", rules_are_read);
     g_test_add_func("/conf/mistakes", mistakes_name_line_and_remedy);
     g_test_add_func("/conf/durations", durations_go_both_ways);
     g_test_add_func("/conf/hostile-files", hostile_files_are_refused);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * adaptive: a cap's limit by what the person does with mail.
+ *
+ * Within the cap's adaptive window W, an open weighs 1 and a click 3, less the older they
+ * are: an act of age a scores weight * (W - a) / W.  The person's level goes
+ *
+ *     up to limit_max      when the sum reaches 4, and back to limit below 2;
+ *     down to limit_min    when it falls below 0.2, and back to limit from 0.5 on;
+ *
+ * and stays what it is in between, so that one act more or less does not make it swing.  It
+ * is found by going through the acts in their order from `limit`; nothing else is kept.
+ * A complaint within W is limit_min.  Nobody goes down who had no time to act: that takes a
+ * copy at least W / 2 old.  Who has not agreed to a profile gets limit: that we do not see
+ * what they do says nothing.
+ *
+ * OWNERSHIP  the text is made in the arena.
+ */
+#ifndef MRG_ADAPTIVE_H
+#define MRG_ADAPTIVE_H
+
+#include "milter/policy/decide.h"
+
+guint mrg_adaptive_limit(const MrgCap *cap, const MrgStateView *state, gint64 at_us);
+
+/* ", adaptive: 2 clicks, 3 opens in 30d"; for the reason. */
+const char *mrg_adaptive_inputs(const MrgCap *cap, const MrgStateView *state, gint64 at_us,
+                                MrgArena *arena);
+
+#endif
