@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Held copies in a real Postfix: until when, and what becomes of them."""
+
+import contextlib
+import datetime
+import json
+import pathlib
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from sandbox.postfix import wait_for  # noqa: E402
+from tests import tap  # noqa: E402
+from tests.people import NO_CAP, campaign  # noqa: E402
+from tests.postfix import mta_world  # noqa: E402
+
+
+def later(seconds):
+    when = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
+    return when.replace(microsecond=0).isoformat()
+
+
+def holds(world):
+    return json.loads(world.merganser.tool("hold", "list", "--json").stdout)
+
+
+def two_people(world):
+    """Whom no other case has sent anything."""
+    two_people.n += 1
+    people = [f"{name}{two_people.n}@example.com" for name in ("ann", "bob")]
+    world.merganser.import_profiles([{"address": person, "first_name": "Person"}
+                                     for person in people])
+    world.sink.clear()
+    return people
+
+
+two_people.n = 0
+
+
+def n_held(world):
+    return sum(entry["queue_name"] == "hold" for entry in world.postfix.queue_entries())
+
+
+def hold(world, number, people, seconds=3600):
+    """Sends copies that are held; the record of them."""
+    expected = n_held(world) + len(people)
+    header = f"X-Campaign-Send-At: {later(seconds)}"
+    world.send(campaign(number=number, first=[header]), people)
+    wait_for(lambda: n_held(world) == expected, 30, "copies in the hold queue")
+    return holds(world)
+
+
+def release(world, *arguments, code=0, **options):
+    """As root, which postsuper asks for."""
+    merganser = world.merganser
+    result = subprocess.run(
+        [merganser.build / "merganser", "-c", merganser.conf, "release", "--config-dir",
+         world.postfix.config, *arguments], capture_output=True, text=True, check=False, **options)
+    tap.equal(result.returncode, code, f"exit code ({result.stdout} {result.stderr})")
+    return result.stdout + result.stderr
+
+
+def delivered(world, n):
+    """The recipients of the copies, once there are so many of them."""
+    wait_for(lambda: len(world.sink.deliveries()) >= n, 30, "copies at the far end")
+    return sorted(copy.recipient for copy in world.sink.deliveries())
+
+
+def postsuper(world, *arguments):
+    subprocess.run(["postsuper", "-c", world.postfix.config, *arguments], check=True,
+                   capture_output=True)
+
+
+@tap.case
+def a_copy_is_held_until_its_time(world):
+    people = two_people(world)
+    (row,) = hold(world, "later", [people[0]])
+    tap.equal((row["campaign"], row["class"], row["settled"]), ("spring", "promo", None), "hold")
+    tap.equal(world.merganser.why(people[0])[0]["reason"], "schedule: to be sent later", "reason")
+    tap.contains(release(world), "0 released, 0 deleted, 0 stay", "release of what is due")
+    tap.equal((n_held(world), len(world.sink.deliveries())), (1, 0), "held and sent")
+    tap.contains(release(world, "--all", "--dry-run"), "nothing is changed; it would be: 1 released",
+                 "dry run")
+    tap.equal(len(holds(world)), 1, "holds after a dry run")
+    tap.contains(release(world, "--all"), "1 released", "release of all")
+    tap.equal(delivered(world, 1), [people[0]], "recipients")
+    tap.equal(holds(world), [], "holds")
+    tap.lacks(world.sink.deliveries()[0].data.lower(), b"x-campaign", "copy")
+    tap.equal([r["verdict"] for r in world.merganser.why(people[0])][:2], ["deliver", "hold"], "record")
+    tap.contains(release(world, "--all"), "0 released", "a second run")
+    tap.equal(len(world.sink.deliveries()), 1, "copies")
+
+
+@tap.case
+def what_is_due_goes_and_the_rest_stays(world):
+    people = two_people(world)
+    hold(world, "soon", [people[0]], seconds=2)
+    hold(world, "late", [people[1]])
+    time.sleep(2.1)  # until the wall clock says that it is due
+    tap.contains(release(world), "1 released, 0 deleted, 0 stay", "release")
+    tap.equal(delivered(world, 1), [people[0]], "recipients")
+    tap.contains(release(world, "--campaign", "spring"), "1 released", "release of a campaign")
+    tap.equal(delivered(world, 2), people, "recipients")
+
+
+@tap.case
+def who_is_suppressed_gets_nothing(world):
+    people = two_people(world)
+    hold(world, "stopped", people)
+    world.merganser.tool("suppress", "add", people[0], "--reason", "manual")
+    start = time.monotonic()
+    tap.contains(release(world), "0 released, 1 deleted", "release")
+    took = time.monotonic() - start
+    tap.note(f"suppressed mail was removed in {took:.2f} s")
+    tap.equal(n_held(world), 1, "held copies")
+    tap.contains(release(world, "--all"), "1 released, 0 deleted", "release of the other")
+    tap.equal(delivered(world, 1), [people[1]], "recipients")
+    tap.equal(world.merganser.why(people[0])[0]["reason"], "suppressed: manual", "reason")
+
+
+@tap.case
+def erased_people_leave_the_queue(world):
+    people = two_people(world)
+    hold(world, "erased", [people[1]])
+    world.merganser.tool("profile", "erase", people[1], "--yes")
+    tap.contains(release(world), "0 released, 1 deleted", "release")
+    tap.equal((n_held(world), holds(world)), (0, []), "what is left")
+
+
+@tap.case
+def other_mail_in_the_hold_queue_is_not_ours(world):
+    """A row whose queue id another message has now, and a message that an admin holds."""
+    people = two_people(world)
+    (row,) = hold(world, "reused", [people[0]])
+    postsuper(world, "-d", row["queue_id"])
+    tap.contains(release(world, "--all"), "0 released, 0 deleted, 0 stay, 1 were gone", "release")
+    hold(world, "mine", [people[0]])
+    with contextlib.closing(sqlite3.connect(world.merganser.database)) as connection:
+        # As if the row spoke of a copy of yesterday.
+        connection.execute("UPDATE hold SET at = at - 86400000000")
+        connection.commit()
+    tap.contains(release(world, "--all"), "1 more messages are held here", "release")
+    tap.equal(n_held(world), 1, "held messages")
+    postsuper(world, "-d", "ALL")
+
+
+@tap.case
+def a_run_that_dies_is_finished_by_the_next(world):
+    """postqueue is there, and postsuper fails after the ledger has been told."""
+    people = two_people(world)
+    hold(world, "dies", [people[0]])
+    programs = world.directory / "programs"
+    programs.mkdir()
+    (programs / "postqueue").symlink_to(shutil.which("postqueue"))
+    (programs / "postsuper").write_text("#!/bin/sh\necho it cannot >&2\nexit 1\n")
+    (programs / "postsuper").chmod(0o755)
+    text = release(world, "--all", code=69, env={"PATH": str(programs)})
+    tap.contains(text, "postsuper failed: it cannot; what is left, the next run does", "message")
+    tap.equal((n_held(world), holds(world)[0]["settled"]), (1, "deliver"), "held copies")
+    tap.contains(release(world), "1 released", "the next run")
+    tap.equal((delivered(world, 1), holds(world)), ([people[0]], []), "recipients and holds")
+
+
+@tap.case
+def two_runs_at_once_release_once(world):
+    people = two_people(world)
+    hold(world, "twice", people)
+    command = [str(world.merganser.build / "merganser"), "-c", str(world.merganser.conf), "release",
+               "--all", "--config-dir", str(world.postfix.config)]
+    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            for _ in range(3)]
+    codes = [run.communicate() and run.returncode for run in runs]
+    tap.true(set(codes) <= {0, 75} and 0 in codes, f"exit codes {codes}")
+    delivered(world, 2)
+    release(world, "--all")
+    world.postfix.wait_until_empty()
+    tap.equal(delivered(world, 2), people, "recipients")
+
+
+tap.main(lambda: mta_world(NO_CAP))
