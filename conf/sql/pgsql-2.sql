@@ -352,7 +352,8 @@ $$;
 -- Takes over what an import has put in a table of its transaction, in rows by kind: 'p' profile
 -- (-, address), 'f' field (name, value, type; 0 removes), 'c' consent (purpose, source, state,
 -- at), 's' suppression (scope, reason, at, until), 'e' engagements (-, lines).
-CREATE FUNCTION merganser.mrg_import() RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION merganser.mrg_import() RETURNS void
+LANGUAGE plpgsql SET work_mem = '128MB' AS $$
 DECLARE
     v_row record;
 BEGIN

@@ -50,13 +50,21 @@ static const char *const names[MRG_PG_N] = {
 
 /* ---- errors ------------------------------------------------------------ */
 
+/* A named statement that is not there, or is there already: somebody else's session, as a
+ * pgbouncer in transaction mode lends it. */
+static gboolean
+is_shared_session(const char *sqlstate)
+{
+    return strcmp(sqlstate, "26000") == 0 || strcmp(sqlstate, "42P05") == 0;
+}
+
 /* By class and code of PostgreSQL's appendix A. */
 static MrgStoreError
 code_of(const char *sqlstate)
 {
     if (strcmp(sqlstate, CANCELED) == 0 || strcmp(sqlstate, "55P03") == 0)
         return MRG_STORE_ERROR_TIMEOUT;
-    if (strcmp(sqlstate, "42501") == 0) /* no privilege */
+    if (strcmp(sqlstate, "42501") == 0 || is_shared_session(sqlstate)) /* no privilege */
         return MRG_STORE_ERROR_UNAVAILABLE;
     if (g_str_has_prefix(sqlstate, "42") || g_str_has_prefix(sqlstate, "3F"))
         return MRG_STORE_ERROR_SCHEMA;
@@ -79,9 +87,12 @@ mrg_pgsql_fail(GError **error, MrgPgsqlAnswer answer, const char *sqlstate,
         text = g_strdup("the connection to PostgreSQL was lost");
     } else {
         code = code_of(sqlstate);
-        text = g_strdup_printf("PostgreSQL refused with SQLSTATE %s%s", sqlstate,
-                               code == MRG_STORE_ERROR_SCHEMA ? "; run merganser db init"
-                                                              : "");
+        text = g_strdup_printf(
+            "PostgreSQL refused with SQLSTATE %s%s", sqlstate,
+            is_shared_session(sqlstate)
+                ? "; behind a pgbouncer in transaction mode, set prepare = no"
+            : code == MRG_STORE_ERROR_SCHEMA ? "; run merganser db init"
+                                             : "");
     }
     g_set_error(error, MRG_STORE_ERROR, code, "%s: %s", what, text);
     return FALSE;

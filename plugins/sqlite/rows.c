@@ -183,6 +183,10 @@ run_for(const MrgSqliteConnection *connection, const char *sql, const MrgPersonK
     return is_done;
 }
 
+#define FORGET_PERSON                                                               \
+    "INSERT INTO person (key, version) VALUES (?1, 1) ON CONFLICT (key) DO UPDATE " \
+    "SET version = version + 1, history = '', engagement = ''"
+
 static gboolean
 erase_rows(const MrgSqliteConnection *connection, const MrgPersonKey *person, gint64 at_us,
            GError **error)
@@ -192,8 +196,7 @@ erase_rows(const MrgSqliteConnection *connection, const MrgPersonKey *person, gi
         "DELETE FROM consent_log WHERE key = ?1",
         "DELETE FROM consent WHERE key = ?1",
         "DELETE FROM event WHERE key = ?1",
-        "INSERT INTO person (key, version) VALUES (?1, 1) ON CONFLICT (key) DO UPDATE "
-        "SET version = version + 1, history = '', engagement = ''",
+        FORGET_PERSON,
         "UPDATE hold SET settlement = 1 WHERE key = ?1",
     };
     const MrgSuppression erased = {"all", "erased", at_us, 0};

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Runs the store contract against a PostgreSQL of its own: a new cluster in a temporary
-# folder, reached by a unix socket alone, stopped by its own pid file at the end.
+# folder, reached by a unix socket alone, stopped by its own pid file at the end.  With
+# MRG_THROUGH_PGBOUNCER through a pgbouncer in transaction mode (pgbouncer.sh).
 set -eu
 
 skip() {
@@ -17,6 +18,10 @@ for candidate in "$bin" /usr/lib/postgresql/*/bin; do
 done
 [ -n "${server:-}" ] || skip "there are no server binaries of PostgreSQL"
 
+if [ -n "${MRG_THROUGH_PGBOUNCER:-}" ]; then
+    pgbouncer=$(PATH=$PATH:/usr/sbin command -v pgbouncer) || skip "there is no pgbouncer"
+fi
+
 # PostgreSQL refuses to run as root.
 as=
 if [ "$(id -u)" = 0 ]; then
@@ -27,6 +32,7 @@ fi
 
 folder=$(mktemp -d /tmp/merganser-pgsql.XXXXXX)
 stop() {
+    [ ! -s "$folder/pgbouncer.pid" ] || kill "$(cat "$folder/pgbouncer.pid")" || :
     if [ -s "$folder/data/postmaster.pid" ]; then
         $as "$server/pg_ctl" -D "$folder/data" -m immediate -w stop >/dev/null || :
     fi
@@ -50,6 +56,30 @@ $as "$server/pg_ctl" -D "$folder/data" -l "$folder/data/server.log" -w -t 60 \
     fail "PostgreSQL did not start"
 
 conninfo="host=$folder user=merganser dbname=postgres"
+if [ -n "${MRG_THROUGH_PGBOUNCER:-}" ]; then
+    cat >"$folder/pgbouncer.ini" <<END
+[databases]
+postgres = host=$folder
+[pgbouncer]
+pool_mode = transaction
+auth_type = any
+listen_addr =
+listen_port = 6432
+unix_socket_dir = $folder
+pidfile = $folder/pgbouncer.pid
+logfile = $folder/pgbouncer.log
+max_client_conn = 200
+default_pool_size = 4
+ignore_startup_parameters = extra_float_digits
+server_round_robin = 1
+END
+    # A user that exists, for the database's own.
+    sed -i "s/^postgres = .*/& user=merganser/" "$folder/pgbouncer.ini"
+    $as "$pgbouncer" -q -d "$folder/pgbouncer.ini" >"$folder/log" 2>&1 || fail "pgbouncer did not start"
+    conninfo="$conninfo port=6432"
+    MRG_TEST_PGSQL_PREPARE=no
+    export MRG_TEST_PGSQL_PREPARE
+fi
 MRG_TEST_PGSQL=$conninfo
 export MRG_TEST_PGSQL
 "$G_TEST_BUILDDIR/unit/test-store"

@@ -36,7 +36,9 @@ static MrgStore *
 open_store(const Fixture *fixture)
 {
     MrgSetting sqlite[] = {{"file", fixture->file}, {"durability", "normal"}};
-    MrgSetting pgsql[] = {{"conninfo", g_getenv("MRG_TEST_PGSQL")}};
+    const char *prepare = g_getenv("MRG_TEST_PGSQL_PREPARE");
+    MrgSetting pgsql[] = {{"conninfo", g_getenv("MRG_TEST_PGSQL")},
+                          {"prepare", prepare ? prepare : "yes"}};
     const char *directory = g_getenv("MRG_PLUGIN_DIR");
     g_autoptr(GError) error = NULL;
     MrgStore *store;
