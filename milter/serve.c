@@ -22,6 +22,9 @@ mrg_merge_record(const MrgMerge *merge, gint64 took_us)
         .verdict = merge->disposition->verdict,
         .reason = merge->reason,
         .stamps = merge->stamps,
+        .n_unsigned = mrg_merge_is_going_out(merge) && merge->mode != MRG_MODE_CHECK
+                          ? mrg_copy_signatures(merge->envelope)
+                          : 0,
         .is_repeat = merge->state.is_repeat,
         .kind = kinds[merge->mode],
         .at_us = merge->now_us,

@@ -125,10 +125,11 @@ def replace_all(text, replacements, where):
 class PrivatePostfix:
     """One instance below directory; use it as a context manager, or start() and stop()."""
 
-    def __init__(self, directory, milter_socket, ports=None, settings=None, is_joined=True):
+    def __init__(self, directory, milter_socket, ports=None, settings=None, is_joined=True,
+                 hop_milters="$merganser_milter"):
         """milter_socket: absolute path of the unix socket that the milter will listen on.
         settings: further main.cf parameters.  is_joined: False for a Postfix that does not
-        know Merganser yet."""
+        know Merganser yet.  hop_milters: those of the merging hop, in their order."""
         self.directory = pathlib.Path(directory)
         self.config = self.directory / "config"
         self.queue = self.directory / "queue"
@@ -138,6 +139,7 @@ class PrivatePostfix:
         self.ports = ports or free_ports(PORT_NAMES)
         self.settings = settings or {}
         self.is_joined = is_joined
+        self.hop_milters = hop_milters
 
     # -- configuration ------------------------------------------------------------------
 
@@ -209,6 +211,9 @@ class PrivatePostfix:
         for name, replacements in (("master.cf.split", split), ("master.cf.direct", direct)):
             text = "\n".join(logical_lines((FRAGMENTS / name).read_text()))
             for line in logical_lines(replace_all(text, replacements, name)):
+                if "syslog_name=postfix/hop" in line:
+                    line = replace_all(line, {"smtpd_milters=$merganser_milter":
+                                              f"smtpd_milters={self.hop_milters}"}, name)
                 services.append(self._without_chroot(line))
         return services
 

@@ -13,12 +13,12 @@ class World:
     """Use it as a context manager.  Merganser is started, unless told otherwise."""
 
     def __init__(self, build=None, profiles=None, settings=None, postfix_settings=None,
-                 is_joined=True):
+                 is_joined=True, hop_milters="$merganser_milter"):
         self.directory = new_directory()
         self.merganser = Merganser(self.directory / "merganser", build, settings)
         self.postfix = PrivatePostfix(
             self.directory / "postfix", self.merganser.socket, settings=postfix_settings,
-            is_joined=is_joined,
+            is_joined=is_joined, hop_milters=hop_milters,
         )
         self.ports = self.postfix.ports
         self.sink = Sink(self.directory, self.ports["sink"])

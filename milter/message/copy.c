@@ -26,11 +26,12 @@ static const char *const removed_names[] = {
     "X-Rcpt-To",
     "Mail-Followup-To",
     "Thread-Topic",
-    "DKIM-Signature",
-    "DomainKey-Signature",
-    "ARC-Seal",
-    "ARC-Message-Signature",
-    "ARC-Authentication-Results",
+};
+
+/* Of what the message was before: none would verify (RFC 6376, RFC 8617). */
+static const char *const signature_names[] = {
+    "DKIM-Signature",        "DomainKey-Signature",        "ARC-Seal",
+    "ARC-Message-Signature", "ARC-Authentication-Results",
 };
 
 /* What described the body as it was (RFC 1864 and mailbox readers). */
@@ -49,7 +50,18 @@ gboolean
 mrg_copy_removes(const char *name)
 {
     return mrg_header_is_control(name) ||
-           is_one_of(name, removed_names, G_N_ELEMENTS(removed_names));
+           is_one_of(name, removed_names, G_N_ELEMENTS(removed_names)) ||
+           is_one_of(name, signature_names, G_N_ELEMENTS(signature_names));
+}
+
+guint
+mrg_copy_signatures(const MrgEnvelope *envelope)
+{
+    guint n = 0;
+    for (guint i = 0; i < envelope->headers->len; i++)
+        n += is_one_of(g_array_index(envelope->headers, MrgHeader, i).name, signature_names,
+                       G_N_ELEMENTS(signature_names));
+    return n;
 }
 
 void

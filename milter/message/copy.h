@@ -39,6 +39,9 @@ typedef struct MrgRendered {
 /* Whether no copy has a header of that name from the original. */
 gboolean mrg_copy_removes(const char *name);
 
+/* How many signatures of others a copy loses: header fields of DKIM and ARC. */
+guint mrg_copy_signatures(const MrgEnvelope *envelope);
+
 void mrg_copy_init(MrgCopy *copy, gsize body_limit);
 void mrg_copy_clear(MrgCopy *copy);
 

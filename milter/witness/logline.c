@@ -25,6 +25,8 @@ mrg_logline_format(const MrgRecord *record)
     append_pair(line, "class", record->class_name);
     append_pair(line, "person", record->pseudonym);
     append_pair(line, "stamps", record->stamps);
+    if (record->n_unsigned)
+        g_string_append_printf(line, ", signatures_removed=%u", record->n_unsigned);
     append_pair(line, "repeat", record->is_repeat ? "yes" : NULL);
     g_string_append_printf(line, ", us=%" G_GINT64_FORMAT, record->took_us);
     append_pair(line, "reason", record->reason);

@@ -24,6 +24,7 @@ typedef struct MrgRecord {
     MrgVerdict verdict;
     const char *reason;
     const char *stamps; /* "pixel,unsubscribe", or NULL */
+    guint n_unsigned;   /* signatures of others that were taken off */
     gboolean is_repeat;
     MrgRecordKind kind;
     gint64 at_us; /* since 1970 */
