@@ -77,16 +77,18 @@ static void
 make_candidate(MrgMerge *merge)
 {
     const MrgCampaign *campaign = &merge->campaign;
-    const char *fallback = merge->pipeline->conf->render_timezone;
-    const char *zone = mrg_merge_own_text(merge, merge->plan->timezone_name, NULL);
+    const MrgConf *conf = merge->pipeline->conf;
     merge->candidate = (MrgCandidate){.campaign = campaign->id,
                                       .class_name = campaign->class_name,
                                       .sender = campaign->sender,
                                       .tags = campaign->tags,
                                       .list = campaign->list,
-                                      .zone = mrg_zone_find(zone, fallback),
                                       .preference = preference(merge),
                                       .send_at_us = campaign->send_at_us};
+    if (campaign->send_local_s || mrg_policy_needs_zone(&conf->policy))
+        merge->candidate.zone =
+            mrg_zone_find(mrg_merge_own_text(merge, merge->plan->timezone_name, NULL),
+                          conf->render_timezone);
     if (campaign->send_local_s)
         merge->candidate.send_at_us =
             mrg_zone_instant(merge->candidate.zone, campaign->send_local_s);

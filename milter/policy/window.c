@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "milter/policy/window.h"
@@ -26,11 +27,12 @@ is_zone_name(const char *name)
 static const MrgZone *
 find_zone(const char *name)
 {
-    static GMutex lock;
+    /* A lock that ThreadSanitizer understands. */
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     static GHashTable *zones;
     if (!name || !is_zone_name(name))
         return NULL;
-    g_mutex_lock(&lock);
+    pthread_mutex_lock(&lock);
     if (!zones)
         zones = g_hash_table_new(g_str_hash, g_str_equal);
     MrgZone *found = g_hash_table_lookup(zones, name);
@@ -42,7 +44,7 @@ find_zone(const char *name)
         found->zone = zone;
         g_hash_table_insert(zones, g_strdup(name), found);
     }
-    g_mutex_unlock(&lock);
+    pthread_mutex_unlock(&lock);
     return found;
 }
 
