@@ -158,7 +158,7 @@ typedef struct MrgEvent {
     const char *campaign;
     const char *class_name;
     const char *sender; /* domain of From; "" where it is not known */
-    const char *tags;   /* words with a space between; "" for none */
+    const char *tags;   /* names with commas between; "" for none */
     MrgVerdict verdict;
     const char *reason; /* "GATE: DETAIL" */
 } MrgEvent;

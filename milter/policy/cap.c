@@ -24,13 +24,16 @@ fits(MrgPatterns patterns, const char *text)
 static gboolean
 fits_tags(MrgPatterns patterns, const char *tags)
 {
-    gboolean is_fitting = FALSE;
+    const char *text = tags ? tags : "";
     if (!patterns)
         return TRUE;
-    g_auto(GStrv) words = g_strsplit(tags ? tags : "", ",", -1);
-    for (char **word = words; *word && !is_fitting; word++)
-        is_fitting = **word && mrg_patterns_fit(patterns, *word);
-    return is_fitting;
+    while (*text) {
+        gsize length = strcspn(text, ",");
+        if (length && mrg_patterns_fit_bytes(patterns, text, length))
+            return TRUE;
+        text += length + (text[length] == ',');
+    }
+    return FALSE;
 }
 
 static gboolean

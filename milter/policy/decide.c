@@ -143,13 +143,44 @@ mrg_preference_read(const MrgValue *value)
 
 /* ---- what a policy asks for --------------------------------------------- */
 
+/* Back to the last star, each time what follows it does not fit: no allocation, and no more
+ * than the product of the two lengths. */
+static gboolean
+fits(const char *pattern, const char *text, const char *end)
+{
+    const char *star = NULL, *resume = text;
+    while (text < end) {
+        if (*pattern == '*') {
+            star = pattern++;
+            resume = text;
+        } else if (*pattern == '?' || (*pattern && *pattern == *text)) {
+            pattern++;
+            text++;
+        } else if (star) {
+            pattern = star + 1;
+            text = ++resume;
+        } else {
+            return FALSE;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return !*pattern;
+}
+
+gboolean
+mrg_patterns_fit_bytes(MrgPatterns patterns, const char *text, gsize length)
+{
+    for (; patterns && *patterns; patterns++)
+        if (fits(*patterns, text, text + length))
+            return TRUE;
+    return FALSE;
+}
+
 gboolean
 mrg_patterns_fit(MrgPatterns patterns, const char *text)
 {
-    for (; patterns && *patterns; patterns++)
-        if (g_pattern_match_simple(*patterns, text))
-            return TRUE;
-    return FALSE;
+    return mrg_patterns_fit_bytes(patterns, text, strlen(text));
 }
 
 /* An hour more than the longest one, for a clock that is put back. */

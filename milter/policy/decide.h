@@ -110,6 +110,7 @@ MrgPreference mrg_preference_read(const MrgValue *value);
 
 /* Whether one of the patterns fits; NULL fits nothing. */
 gboolean mrg_patterns_fit(MrgPatterns patterns, const char *text);
+gboolean mrg_patterns_fit_bytes(MrgPatterns patterns, const char *text, gsize length);
 
 /* The longest window of all caps: older history need not be kept. */
 gint64 mrg_policy_horizon_us(const MrgPolicy *policy);

@@ -478,6 +478,47 @@ lists_and_wishes_count(void)
 }
 
 static void
+patterns_fit_the_whole_of_a_text(void)
+{
+    static const struct {
+        const char *pattern, *text;
+        gboolean fits;
+    } cases[] = {
+        {"", "", TRUE},
+        {"", "a", FALSE},
+        {"*", "", TRUE},
+        {"a", "a", TRUE},
+        {"a", "ab", FALSE},
+        {"ab", "a", FALSE},
+        {"a*", "a", TRUE},
+        {"a*", "ba", FALSE},
+        {"*a", "bba", TRUE},
+        {"*a", "ab", FALSE},
+        {"a?", "a", FALSE},
+        {"a?", "ab", TRUE},
+        {"?", "", FALSE},
+        {"a*b*c", "aXbYbZc", TRUE},
+        {"a*b*c", "aXcYb", FALSE},
+        {"*ab", "aab", TRUE},
+        {"**", "x", TRUE},
+        {"*.example", "a.example", TRUE},
+        {"*.example", "example", FALSE},
+        {"a*?", "a", FALSE},
+        {"A", "a", FALSE},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const char *const patterns[] = {cases[i].pattern, NULL};
+        g_test_message("%s on %s", cases[i].pattern, cases[i].text);
+        g_assert_cmpint(mrg_patterns_fit(patterns, cases[i].text), ==, cases[i].fits);
+    }
+    g_assert_false(mrg_patterns_fit(NULL, "a"));
+    /* What would take a backtracking matcher for ever. */
+    const char *const many[] = {"*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b", NULL};
+    g_autofree char *long_text = g_strnfill(5000, 'a');
+    g_assert_false(mrg_patterns_fit(many, long_text));
+}
+
+static void
 a_limit_adapts_with_hysteresis(void)
 {
     static const struct {
@@ -567,6 +608,7 @@ main(int argc, char **argv)
     g_test_add_func("/policy/quiet", quiet_hours_hold_until_they_end);
     g_test_add_func("/policy/pause", displeasure_pauses_everything_else);
     g_test_add_func("/policy/lists", lists_and_wishes_count);
+    g_test_add_func("/policy/patterns", patterns_fit_the_whole_of_a_text);
     g_test_add_func("/policy/adaptive", a_limit_adapts_with_hysteresis);
     g_test_add_func("/policy/scope", a_domain_counts_for_everybody);
     g_test_add_func("/policy/horizon", horizon_is_the_longest_window);
