@@ -27,6 +27,8 @@
 /* A message arrives when its transmission begins, and is held when it has ended. */
 #define ARRIVED_BEFORE_US (3600 * MRG_SECOND_US)
 #define ARRIVED_AFTER_US (60 * MRG_SECOND_US)
+/* The ledger knows of a copy a moment before it stands in the queue. */
+#define YOUNG_US (600 * MRG_SECOND_US)
 
 typedef enum { RELEASE, DELETE, STAY, GONE, N_FATES } Fate;
 
@@ -94,7 +96,7 @@ find_copy(const Release *self, Held *held)
 {
     const MrgHold *hold = &held->hold;
     const MrgQueued *copy = mrg_queue_find(self->queue, hold->queue_id);
-    held->fate = GONE;
+    held->fate = hold->at_us > self->now_us - YOUNG_US ? STAY : GONE;
     if (!copy || copy->arrived_us < hold->at_us - ARRIVED_BEFORE_US ||
         copy->arrived_us > hold->at_us + ARRIVED_AFTER_US)
         return NULL;

@@ -303,8 +303,9 @@ typedef struct MrgStoreApi {
      * person's version too, and a version never goes down.  Only ERROR sets error. */
     MrgCommit (*commit)(gpointer store, const MrgOutcome *outcome, gint64 deadline_us,
                         GError **error);
-    /* A held copy came again, and its hold is now there: host and queue_id change, or the
-     * hold is made as it is given where it is gone, so that no copy is held unrecorded. */
+    /* A held copy came again, and its hold is now there: host, queue_id and at_us change,
+     * or the hold is made as it is given where it is gone, so that no copy is held
+     * unrecorded. */
     gboolean (*move_hold)(gpointer store, const MrgHold *hold, gint64 deadline_us,
                           GError **error);
     /* The number of a campaign name, the same for ever, from 1. */

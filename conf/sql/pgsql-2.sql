@@ -235,7 +235,8 @@ CREATE FUNCTION merganser.mrg_put_hold(p_message bytea, p_key bytea, p_host text
 RETURNS void LANGUAGE sql AS $$
     INSERT INTO merganser.hold (message, key, host, queue_id, campaign, class, at, "until")
     VALUES (p_message, p_key, p_host, p_queue_id, p_campaign, p_class, p_at, p_until)
-    ON CONFLICT (message) DO UPDATE SET host = excluded.host, queue_id = excluded.queue_id
+    ON CONFLICT (message) DO UPDATE SET host = excluded.host, queue_id = excluded.queue_id,
+        at = excluded.at
 $$;
 
 -- The arrays are of the accounts that people share; NULL for none.  1: written; 0: someone

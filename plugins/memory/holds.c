@@ -22,6 +22,7 @@ mrg_memory_put_hold(MrgMemoryStore *self, const MrgHold *hold)
     }
     row->hold.host = g_strdup(hold->host);
     row->hold.queue_id = g_strdup(hold->queue_id);
+    row->hold.at_us = hold->at_us;
 }
 
 gboolean

@@ -48,7 +48,7 @@ static const char *const statements[MRG_SQL_N] = {
         "INSERT INTO hold (message, key, host, queue_id, campaign, class, at, until) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
         "ON CONFLICT (message) DO UPDATE "
-        "SET host = excluded.host, queue_id = excluded.queue_id",
+        "SET host = excluded.host, queue_id = excluded.queue_id, at = excluded.at",
     [MRG_SQL_HOLD] = "SELECT key FROM hold WHERE message = ?1 AND settlement IS NULL",
     [MRG_SQL_SETTLE_HOLD] =
         "UPDATE hold SET settlement = ?2, until = ?3, is_changed = 0 WHERE message = ?1",

@@ -92,9 +92,10 @@ a_hold_moves_to_where_the_copy_is(Fixture *fixture, gconstpointer plugin G_GNUC_
     hold(fixture, 1, 1, 500);
     guint64 version = load(fixture, 1, 1).own.version;
     MrgHold moved = hold_at(1, 1, 700, "mx2.example", "5XYZ");
+    moved.at_us = 9;
     g_assert_true(mrg_store_move_hold(fixture->store, &moved, soon(), &error));
     assert_holds(fixture, NULL, NULL, G_MAXINT64,
-                 "1 of 1: mx2.example 5XYZ spring promo 1-500\n");
+                 "1 of 1: mx2.example 5XYZ spring promo 9-500\n");
     g_assert_cmpuint(load(fixture, 1, 1).own.version, ==, version);
 
     MrgOutcome drop = settled(fixture, 1, 1, MRG_VERDICT_DROP);
