@@ -30,7 +30,8 @@
 /* The ledger knows of a copy a moment before it stands in the queue. */
 #define YOUNG_US (600 * MRG_SECOND_US)
 
-typedef enum { RELEASE, DELETE, STAY, GONE, N_FATES } Fate;
+/* Who was not looked at stays. */
+typedef enum { STAY, RELEASE, DELETE, GONE, N_FATES } Fate;
 
 typedef struct Held {
     MrgHold hold;
@@ -90,13 +91,11 @@ list_holds(const MrgPeople *people, const MrgHoldFilter *filter, GError **error)
 
 /* ---- the copy in the queue --------------------------------------------- */
 
-/* NULL and a fate where there is nothing that may be touched. */
+/* NULL where there is nothing that may be touched. */
 static const MrgQueued *
-find_copy(const Release *self, Held *held)
+find_copy(const Release *self, const MrgHold *hold)
 {
-    const MrgHold *hold = &held->hold;
     const MrgQueued *copy = mrg_queue_find(self->queue, hold->queue_id);
-    held->fate = hold->at_us > self->now_us - YOUNG_US ? STAY : GONE;
     if (!copy || copy->arrived_us < hold->at_us - ARRIVED_BEFORE_US ||
         copy->arrived_us > hold->at_us + ARRIVED_AFTER_US)
         return NULL;
@@ -304,7 +303,6 @@ judge(Release *self, Held *held, const MrgQueued *copy)
             return EX_OK;
         }
     }
-    held->fate = STAY;
     self->n_later++;
     return EX_OK;
 }
@@ -317,15 +315,16 @@ judge_all(Release *self)
     mrg_progress_begin(&progress, "held copies", NULL);
     for (guint i = 0; i < self->held->len && !code; i++) {
         Held *held = g_ptr_array_index(self->held, i);
-        const MrgQueued *copy = find_copy(self, held);
-        if (copy && held->hold.is_settled)
+        const MrgQueued *copy = find_copy(self, &held->hold);
+        if (!copy)
+            held->fate = held->hold.at_us > self->now_us - YOUNG_US ? STAY : GONE;
+        else if (held->hold.is_settled)
             note(held, held->hold.settlement, "settled by an earlier run");
-        else if (copy)
+        else
             code = judge(self, held, copy);
         if (code == EX_DATAERR) { /* one person's; the others' copies go on */
             worst = code;
             code = EX_OK;
-            held->fate = STAY;
         }
         self->n_of[held->fate] += code == EX_OK;
         mrg_progress_step(&progress, i, self->held->len);
@@ -391,7 +390,8 @@ tell(const Release *self, const MrgTool *tool)
         return;
     }
     for (guint i = 0; self->is_dry && i < self->held->len; i++) {
-        static const char *const words[] = {"release", "delete", "hold", "gone"};
+        static const char *const words[] = {
+            [STAY] = "hold", [RELEASE] = "release", [DELETE] = "delete", [GONE] = "gone"};
         const Held *held = g_ptr_array_index(self->held, i);
         g_print("%-8s %-16s %-20s %s\n", words[held->fate], held->hold.queue_id,
                 held->hold.campaign, held->reason ? held->reason : "not in the hold queue");

@@ -76,10 +76,15 @@ def postsuper(world, *arguments):
                    capture_output=True)
 
 
-def make_older(world, seconds):
+def change(world, statement, *values):
+    """In the database, behind the tool's back."""
     with contextlib.closing(sqlite3.connect(world.merganser.database)) as connection:
-        connection.execute("UPDATE hold SET at = at - ?", (seconds * 1000000,))
+        connection.execute(statement, values)
         connection.commit()
+
+
+def make_older(world, seconds):
+    change(world, "UPDATE hold SET at = at - ?", seconds * 1000000)
 
 
 @tap.case
@@ -170,6 +175,24 @@ def a_run_that_dies_is_finished_by_the_next(world):
     tap.equal((n_held(world), holds(world)[0]["settled"]), (1, "deliver"), "held copies")
     tap.contains(release(world), "1 released", "the next run")
     tap.equal((delivered(world, 1), holds(world)), ([people[0]], []), "recipients and holds")
+
+
+@tap.case
+def a_store_that_fails_lets_nothing_go(world):
+    """Nobody was judged, so that nothing may leave, and every hold is known afterwards."""
+    people = two_people(world)
+    hold(world, "locked", people)
+    for person in people:
+        world.merganser.tool("suppress", "add", person, "--reason", "manual")
+    change(world, "CREATE TRIGGER broken BEFORE UPDATE OF settlement ON hold "
+                  "BEGIN SELECT RAISE(ABORT, 'the disk broke'); END")
+    tap.contains(release(world, code=69), "constraint failed", "message")
+    change(world, "DROP TRIGGER broken")
+    tap.equal((n_held(world), len(holds(world))), (2, 2), "held copies and holds")
+    tap.contains(release(world), "0 released, 2 deleted", "the next run")
+    tap.equal((n_held(world), holds(world)), (0, []), "what is left")
+    world.postfix.wait_until_empty()
+    tap.equal(world.sink.deliveries(), [], "copies at the far end")
 
 
 @tap.case
