@@ -92,12 +92,13 @@ gboolean
 mrg_queue_change(const char *directory, const char *option, GPtrArray *ids, GError **error)
 {
     for (guint first = 0; first < ids->len; first += BATCH) {
-        const char *arguments[2 * BATCH + 1] = {0};
+        const char *arguments[2 * BATCH + 2] = {0};
         guint n = MIN(ids->len - first, BATCH);
         for (guint i = 0; i < n; i++) {
             arguments[2 * i] = option;
             arguments[2 * i + 1] = g_ptr_array_index(ids, first + i);
         }
+        arguments[2 * n] = "hold";
         g_autofree char *said = mrg_postfix_run("postsuper", directory, arguments, error);
         if (!said)
             return FALSE;

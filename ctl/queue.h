@@ -32,8 +32,8 @@ void mrg_queue_free(MrgQueue *queue);
 const MrgQueued *mrg_queue_find(const MrgQueue *queue, const char *id);
 guint mrg_queue_n_held(const MrgQueue *queue);
 
-/* postsuper with one option, -H or -d, for each of the ids; they need not be there.  Only
- * the superuser may. */
+/* postsuper with one option, -H or -d, for each of the ids in the hold queue and in no
+ * other; they need not be there.  Only the superuser may. */
 gboolean mrg_queue_change(const char *directory, const char *option, GPtrArray *ids,
                           GError **error);
 

@@ -5,11 +5,11 @@
 
 #include "milter/error.h"
 #include "milter/outcome.h"
+#include "milter/store-check.h"
 
 /* Others that change a person's state between our load and commit; each try makes one of
  * them succeed, so this many losses in a row mean something is broken. */
 #define COMMIT_TRIES 64
-#define QUEUE_ID_MAX 64 /* milter/registry.h */
 
 void
 mrg_merge_start_deadline(MrgMerge *merge)
@@ -123,7 +123,8 @@ take_decision(MrgMerge *merge)
         decision->reason = merge->state.repeat_reason;
         decision->retry_at_us = merge->state.repeat_until_us;
     } else if (!merge->state.is_repeat && !merge->person.has_profile &&
-               decision->verdict == MRG_VERDICT_DELIVER &&
+               (decision->verdict == MRG_VERDICT_DELIVER ||
+                decision->verdict == MRG_VERDICT_HOLD) &&
                conf->policy_unknown_recipient != MRG_UNKNOWN_GENERIC) {
         decision->verdict = conf->policy_unknown_recipient == MRG_UNKNOWN_DROP
                                 ? MRG_VERDICT_DROP
@@ -147,11 +148,19 @@ mrg_step_policy(MrgMerge *merge, GError **error)
     return TRUE;
 }
 
+/* When a held copy is due.  What the template holds is for somebody to look at: 0, whatever
+ * else would have held it. */
+static gint64
+due_us(const MrgMerge *merge)
+{
+    gboolean is_later = merge->disposition->verdict == MRG_VERDICT_HOLD && !merge->withheld;
+    return is_later ? merge->decision.retry_at_us : 0;
+}
+
 gint64
 mrg_merge_out_us(const MrgMerge *merge)
 {
-    gboolean is_later = merge->disposition->verdict == MRG_VERDICT_HOLD;
-    return MAX(merge->now_us, is_later ? merge->decision.retry_at_us : 0);
+    return MAX(merge->now_us, due_us(merge));
 }
 
 /* ---- commit ---- */
@@ -190,7 +199,7 @@ hold_of(const MrgMerge *merge)
 {
     const char *queue_id = merge->envelope->queue_id;
     gboolean is_known = merge->disposition->verdict == MRG_VERDICT_HOLD && queue_id &&
-                        *queue_id && strlen(queue_id) <= QUEUE_ID_MAX;
+                        *queue_id && strlen(queue_id) <= MRG_STORE_WORD_BYTES_MAX;
     return (MrgHold){.message = merge->key,
                      .person = merge->person.key,
                      .host = is_known ? merge->pipeline->conf->policy_host : NULL,
@@ -198,7 +207,7 @@ hold_of(const MrgMerge *merge)
                      .campaign = merge->campaign.id,
                      .class_name = merge->campaign.class_name,
                      .at_us = merge->now_us,
-                     .until_us = merge->decision.retry_at_us};
+                     .until_us = due_us(merge)};
 }
 
 static MrgCommit
@@ -206,7 +215,6 @@ commit_once(MrgMerge *merge, gboolean is_final, GError **error)
 {
     const MrgPipeline *pipeline = merge->pipeline;
     const MrgHold hold = hold_of(merge);
-    gboolean is_hold = merge->disposition->verdict == MRG_VERDICT_HOLD;
     MrgOutcome outcome = {
         .person = merge->person.key,
         .message = merge->key,
@@ -221,7 +229,7 @@ commit_once(MrgMerge *merge, gboolean is_final, GError **error)
         .is_final = is_final,
         .host = hold.host,
         .queue_id = hold.queue_id,
-        .until_us = is_hold ? hold.until_us : 0,
+        .until_us = hold.until_us,
     };
     if (is_final && (mrg_merge_is_going_out(merge) || pipeline->counts_attempts))
         add_to_histories(merge, &outcome);

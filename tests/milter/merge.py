@@ -3,6 +3,7 @@
 
 import email
 import email.policy
+import json
 import pathlib
 import sys
 
@@ -161,6 +162,29 @@ def person_without_profile_can_be_refused_or_left_out(bench):
     with Bench({**NO_CAP, "policy": {"unknown_recipient": "drop"}}) as strict:
         event, reply = strict.send(campaign(), NOBODY)
         tap.equal((event, reply.answer, reply.edits), ("eom", "discard", []), "answer")
+
+
+@tap.case
+def a_time_to_send_at_lets_nobody_in(bench):
+    """Who has no profile is kept out of what is held, too."""
+    later = campaign(first=["X-Campaign-Send-At: 2099-01-01T00:00:00Z"])
+    with Bench({**NO_CAP, "policy": {"unknown_recipient": "reject"}}) as strict:
+        refused(strict.send(later, NOBODY)[1], 550)
+    with Bench({**NO_CAP, "policy": {"unknown_recipient": "drop"}}) as strict:
+        event, reply = strict.send(later, NOBODY)
+        tap.equal((event, reply.answer, reply.edits), ("eom", "discard", []), "answer")
+
+
+@tap.case
+def what_a_template_holds_waits_for_somebody(bench):
+    """Not for the time at which it would have been sent."""
+    message = campaign(plain="{{required code}}\n", number="looked-at",
+                       first=["X-Campaign-Send-At: 2099-01-01T00:00:00Z"])
+    with Bench({**NO_CAP, "policy": {"missing_field": "hold"}}) as holding:
+        event, reply = holding.send(message, ANN)
+        tap.equal((event, reply.answer), ("eom", "accept"), "answer")
+        (held,) = json.loads(holding.merganser.tool("hold", "list", "--json").stdout)
+        tap.equal((held["until"], held["settled"]), (None, None), "hold")
 
 
 @tap.case
