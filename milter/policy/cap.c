@@ -36,17 +36,10 @@ fits_tags(MrgPatterns patterns, const char *tags)
     return FALSE;
 }
 
-static gboolean
-is_of_class(MrgPatterns classes, const char *class_name)
-{
-    return classes ? mrg_patterns_fit(classes, class_name)
-                   : strcmp(class_name, MRG_CLASS_TRANSACTIONAL) != 0;
-}
-
 gboolean
 mrg_cap_applies(const MrgCap *cap, const MrgCandidate *candidate)
 {
-    return is_of_class(cap->classes, candidate->class_name) &&
+    return mrg_classes_fit(cap->classes, candidate->class_name) &&
            !mrg_patterns_fit(cap->exempt, candidate->class_name) &&
            fits(cap->campaigns, candidate->campaign) &&
            fits(cap->senders, candidate->sender) && fits_tags(cap->tags, candidate->tags);
@@ -58,7 +51,7 @@ counts(const MrgCap *cap, const MrgSend *send, const MrgCandidate *candidate)
     return send != candidate->own &&
            (send->kind != MRG_SEND_ATTEMPTED || cap->counts_attempts) &&
            (cap->counts ? mrg_patterns_fit(cap->counts, send->class_name)
-                        : is_of_class(cap->classes, send->class_name)) &&
+                        : mrg_classes_fit(cap->classes, send->class_name)) &&
            fits(cap->campaigns, send->campaign) && fits(cap->senders, send->sender) &&
            fits_tags(cap->tags, send->tags);
 }
@@ -97,17 +90,11 @@ count_within(const MrgCap *cap, const MrgSends *sends, const MrgCandidate *candi
     return n;
 }
 
-static const MrgZone *
-zone_of(const MrgCandidate *candidate)
-{
-    return candidate->zone ? candidate->zone : mrg_zone_find(NULL, NULL);
-}
-
 guint
 mrg_cap_used(const MrgCap *cap, const MrgStateView *state, const MrgCandidate *candidate,
              gint64 at_us)
 {
-    const Window window = window_of(cap, zone_of(candidate), at_us);
+    const Window window = window_of(cap, candidate->zone, at_us);
     return count_within(cap, mrg_state_sends(state, cap->scope), candidate, &window);
 }
 
@@ -155,8 +142,7 @@ next_change(const MrgCap *cap, const MrgStateView *state, const MrgCandidate *ca
             keep_first(&first_us, sends->list[i].at_us + cap->min_gap_us, at_us);
     }
     if (cap->period != MRG_PERIOD_ROLLING)
-        keep_first(&first_us, mrg_period_next(cap->period, zone_of(candidate), at_us),
-                   at_us);
+        keep_first(&first_us, mrg_period_next(cap->period, candidate->zone, at_us), at_us);
     return first_us;
 }
 

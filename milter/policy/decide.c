@@ -183,6 +183,13 @@ mrg_patterns_fit(MrgPatterns patterns, const char *text)
     return mrg_patterns_fit_bytes(patterns, text, strlen(text));
 }
 
+gboolean
+mrg_classes_fit(MrgPatterns classes, const char *class_name)
+{
+    return classes ? mrg_patterns_fit(classes, class_name)
+                   : strcmp(class_name, MRG_CLASS_TRANSACTIONAL) != 0;
+}
+
 /* An hour more than the longest one, for a clock that is put back. */
 static gint64
 window_us(const MrgCap *cap)

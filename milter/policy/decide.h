@@ -110,6 +110,8 @@ MrgPreference mrg_preference_read(const MrgValue *value);
 
 /* Whether one of the patterns fits; NULL fits nothing. */
 gboolean mrg_patterns_fit(MrgPatterns patterns, const char *text);
+/* Those of a rule for classes: NULL fits all but transactional. */
+gboolean mrg_classes_fit(MrgPatterns classes, const char *class_name);
 gboolean mrg_patterns_fit_bytes(MrgPatterns patterns, const char *text, gsize length);
 
 /* The longest window of all caps: older history need not be kept. */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include <string.h>
-
 #include "milter/policy/quiet.h"
 
 /* Whether a stretch that begins on the day before, or on this day, covers the time; its end
@@ -28,14 +26,12 @@ const MrgQuiet *
 mrg_quiet_at(const MrgPolicy *policy, const MrgCandidate *candidate, gint64 at_us,
              gint64 *until_us)
 {
-    const MrgZone *zone = candidate->zone ? candidate->zone : mrg_zone_find(NULL, NULL);
+    const MrgZone *zone = candidate->zone;
     for (gsize i = 0; i < policy->n_quiets; i++) {
         const MrgQuiet *quiet = &policy->quiets[i];
         gint64 end_s;
-        gboolean is_of = quiet->classes
-                             ? mrg_patterns_fit(quiet->classes, candidate->class_name)
-                             : strcmp(candidate->class_name, MRG_CLASS_TRANSACTIONAL) != 0;
-        if (!is_of || !covers(quiet, mrg_zone_wall(zone, at_us), &end_s))
+        if (!mrg_classes_fit(quiet->classes, candidate->class_name) ||
+            !covers(quiet, mrg_zone_wall(zone, at_us), &end_s))
             continue;
         *until_us = mrg_zone_instant(zone, end_s);
         /* In the hour that a clock put back repeats, the end has been once before. */

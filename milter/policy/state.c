@@ -68,27 +68,6 @@ is_word_byte(char c)
     return is_name_byte(c) || c == ',';
 }
 
-static gboolean
-is_word(const char *text, gsize max, gboolean (*is_byte)(char c))
-{
-    gsize length = 0;
-    while (is_byte(text[length]))
-        length++;
-    return !text[length] && length <= max && !g_str_equal(text, "-");
-}
-
-gboolean
-mrg_history_is_sender(const char *sender)
-{
-    return is_word(sender, MRG_SENDER_MAX, is_name_byte);
-}
-
-gboolean
-mrg_history_is_tags(const char *tags)
-{
-    return is_word(tags, MRG_TAGS_MAX, is_word_byte);
-}
-
 /* "-" is empty; NULL where it is malformed. */
 static const char *
 read_word(Reader *reader, gsize max, gboolean (*is_byte)(char c))

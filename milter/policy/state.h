@@ -64,10 +64,6 @@ gboolean mrg_state_read(MrgStateView *view, const MrgState *state, const MrgScop
 /* What a cap of this scope counts: of somebody who has no household, the person's own. */
 const MrgSends *mrg_state_sends(const MrgStateView *view, MrgScope scope);
 
-/* Whether texts can stand in a history line: a sender, and a list of tags. */
-gboolean mrg_history_is_sender(const char *sender);
-gboolean mrg_history_is_tags(const char *tags);
-
 /* The history with one more send, without what is older than horizon_us before now_us, and
  * without the send that the new one replaces (NULL: none).  A clock that went back does not
  * reorder: a send is as late as the last that went out; one that is held stands at its

@@ -67,7 +67,7 @@ floor_div(gint64 a, gint64 b)
 static gint64
 offset_at(const MrgZone *zone, gint64 at_s)
 {
-    if (!zone->zone)
+    if (!zone || !zone->zone)
         return 0;
     gint interval = g_time_zone_find_interval(zone->zone, G_TIME_TYPE_UNIVERSAL, at_s);
     return g_time_zone_get_offset(zone->zone, interval);

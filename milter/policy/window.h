@@ -29,7 +29,8 @@ typedef enum {
 /* By IANA's name, else the fallback's, else UTC.  Either may be NULL. */
 const MrgZone *mrg_zone_find(const char *name, const char *fallback);
 
-/* The wall clock's time at an instant, and the first instant that has a wall time. */
+/* A zone that is NULL is UTC, here and below.
+ * The wall clock's time at an instant, and the first instant that has a wall time. */
 gint64 mrg_zone_wall(const MrgZone *zone, gint64 at_us);
 gint64 mrg_zone_instant(const MrgZone *zone, gint64 wall_s);
 

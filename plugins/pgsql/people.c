@@ -229,12 +229,12 @@ mrg_pgsql_end_hold(gpointer store, const MrgMessageKey *message, GError **error)
 
 /* ---- retention --------------------------------------------------------- */
 
-/* Runs SQL of one number and adds what it answers. */
+/* Calls a function of one number and adds what it answers. */
 static gboolean
-add_answer(PGconn *pg, const char *format, gint64 number, guint64 *sum, GError **error)
+add_answer(PGconn *pg, const char *function, gint64 number, guint64 *sum, GError **error)
 {
     g_autofree char *sql =
-        g_strdup_printf("SELECT merganser.%s(%" G_GINT64_FORMAT ")", format, number);
+        g_strdup_printf("SELECT merganser.%s(%" G_GINT64_FORMAT ")", function, number);
     g_autoptr(PGresult) result = mrg_pgsql_take(pg, sql, LONG_US, "retention", error);
     if (result)
         *sum += (guint64) mrg_pgsql_get_number(result, 0, 0);

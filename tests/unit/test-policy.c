@@ -323,11 +323,6 @@ history_keeps_what_a_copy_was(void)
     g_assert_true(read_history(text, length, &view, arena, &error));
     text = mrg_history_append(&view.own, &tried, &view.own.list[1], 4, DAY, arena, &length);
     g_assert_cmpstr(text, ==, "3 news x\n4 a b - t a\n");
-    g_assert_true(mrg_history_is_sender("shop.example"));
-    g_assert_false(mrg_history_is_sender("-"));
-    g_assert_false(mrg_history_is_sender("a b"));
-    g_assert_true(mrg_history_is_tags("a,b"));
-    g_assert_false(mrg_history_is_tags("a b"));
 }
 
 /* ---- rules of their own ------------------------------------------------------ */
