@@ -77,6 +77,13 @@ END
     sed -i "s/^postgres = .*/& user=merganser/" "$folder/pgbouncer.ini"
     $as "$pgbouncer" -q -d "$folder/pgbouncer.ini" >"$folder/log" 2>&1 || fail "pgbouncer did not start"
     conninfo="$conninfo port=6432"
+    # It goes into the background before it listens.
+    tries=0
+    until "$server/psql" -X -q -c 'SELECT 1' "$conninfo" >"$folder/log" 2>&1; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 300 ] || fail "pgbouncer does not answer"
+        sleep 0.1
+    done
     MRG_TEST_PGSQL_PREPARE=no
     export MRG_TEST_PGSQL_PREPARE
 fi
