@@ -34,14 +34,14 @@ check 'no stage reaches up to the pipeline or the service' \
 
 only() {
 	check "<$1> is included in $2 only" \
-		"$(sources base render milter plugins ctl | xargs grep -lE "^#include <$1" |
+		"$(sources base render milter plugins collect ctl | xargs grep -lE "^#include <$1" |
 			grep -vE "^($2)")"
 }
 only 'libmilter/' 'milter/intake/'
 only 'gmime/' 'milter/message/'
 only 'libpq-fe' 'plugins/pgsql/'
 only 'sqlite3' 'plugins/sqlite/'
-only 'sodium' 'milter/person/key\.c|milter/stamp/token\.c'
+only 'sodium' 'milter/person/key\.c|milter/stamp/token\.c|collect/journal(-file)?\.c'
 only 'gmodule' 'milter/plugin\.c'
 only 'unicode/' 'render/locale\.c'
 only 'jansson' 'milter/json\.c|ctl/|plugins/jsonl/'
