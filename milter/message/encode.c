@@ -88,13 +88,14 @@ needs_escape(const Quoter *quoter, const char *at, const char *end)
     return !is_literal((guchar) *at);
 }
 
-/* The usual case: bytes that need no thought, as many as the line holds. */
+/* The usual case: words and single spaces between them, as many as the line holds. */
 static gsize
 put_literals(Quoter *quoter, const char *at, const char *end)
 {
     gsize room = MIN(LINE_MAX_COLUMNS - 1 - quoter->column, (gsize) (end - at));
     gsize n = 0;
-    while (n < room && is_literal((guchar) at[n]))
+    while (n < room && (is_literal((guchar) at[n]) ||
+                        (at[n] == ' ' && n + 1 < room && is_literal((guchar) at[n + 1]))))
         n++;
     put(quoter, at, n);
     quoter->column += n;
