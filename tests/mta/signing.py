@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """OpenDKIM behind Merganser: what arrives verifies."""
 
-import base64
 import contextlib
 import pathlib
 import re
-import shutil
-import subprocess
 import sys
 
 sys.dont_write_bytecode = True
@@ -14,52 +11,16 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 # Another Python than Debian's does not see its packages.
 sys.path.append("/usr/lib/python3/dist-packages")
 
-from sandbox.postfix import new_directory, wait_for  # noqa: E402
+from sandbox.opendkim import OpenDkim  # noqa: E402
+from sandbox.postfix import SandboxError  # noqa: E402
 from tests import tap  # noqa: E402
 from tests.people import ANN, BOB, NO_CAP, ORDINARY, campaign  # noqa: E402
 from tests.postfix import mta_world  # noqa: E402
 
-SAMPLE = pathlib.Path(__file__).resolve().parents[2] / "conf" / "opendkim" / "opendkim.conf"
 STALE = "DKIM-Signature: v=1; a=rsa-sha256; d=sandbox.test; s=old; h=from; bh=AAAA; b=AAAA"
 
 
-class Signer:
-    """An OpenDKIM with a key of its own and the sample's settings."""
-
-    def __enter__(self):
-        tap.need_root()
-        program = shutil.which("opendkim", path="/usr/sbin:/usr/bin:/sbin:/bin")
-        if not program:
-            raise tap.Skip("opendkim is not installed")
-        self.directory = new_directory()
-        self.directory.chmod(0o755)
-        self.socket = self.directory / "opendkim"
-        key = self.directory / "key"
-        subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
-        public = subprocess.run(["openssl", "rsa", "-in", key, "-pubout", "-outform", "DER"],
-                                check=True, capture_output=True).stdout
-        self.record = b"v=DKIM1; k=rsa; p=" + base64.b64encode(public)
-        conf = self.directory / "conf"
-        conf.write_text(SAMPLE.read_text() + f"""
-Domain sandbox.test
-Selector s1
-KeyFile {key}
-Socket local:{self.socket}
-Mode s
-UMask 000
-RequireSafeKeys no
-InternalHosts 127.0.0.1
-Syslog no
-""")
-        self.process = subprocess.Popen([program, "-f", "-x", conf], stderr=subprocess.DEVNULL)
-        wait_for(self.socket.exists, 20, "the socket of opendkim")
-        return self
-
-    def __exit__(self, *exception):
-        self.process.terminate()
-        self.process.wait(20)
-        shutil.rmtree(self.directory, ignore_errors=True)
-
+class Signer(OpenDkim):
     def verifies(self, data):
         import dkim
 
@@ -70,7 +31,12 @@ Syslog no
 
 @contextlib.contextmanager
 def world(order="$merganser_milter,unix:{}"):
-    with Signer() as signer, mta_world(NO_CAP, hop_milters=order.format(signer.socket)) as made:
+    tap.need_root()
+    try:
+        signer = Signer().start()
+    except SandboxError as reason:
+        raise tap.Skip(reason) from reason
+    with signer, mta_world(NO_CAP, hop_milters=order.format(signer.socket)) as made:
         made.signer = signer
         yield made
 
