@@ -121,7 +121,8 @@ is_event(const MrgEvent *event)
            mrg_store_is_text(event->class_name, MRG_STORE_NAME_BYTES_MAX) &&
            mrg_store_is_text(event->sender, MRG_STORE_NAME_BYTES_MAX) &&
            mrg_store_is_text(event->tags, MRG_STORE_LINE_BYTES_MAX) &&
-           mrg_store_is_text(event->reason, MRG_STORE_LINE_BYTES_MAX);
+           mrg_store_is_text(event->reason, MRG_STORE_LINE_BYTES_MAX) &&
+           event->tracked <= (MRG_TRACKED_OPENS | MRG_TRACKED_CLICKS);
 }
 
 static gboolean
@@ -199,6 +200,8 @@ mrg_store_check_outcome(const MrgOutcome *outcome, GError **error)
         return fail_person(error, person, "an event to record is malformed");
     if (!is_history(outcome->history, outcome->history ? outcome->history_length : 0))
         return fail_person(error, person, "the new history is malformed");
+    if (outcome->list && !mrg_store_is_text(outcome->list, MRG_STORE_NAME_BYTES_MAX))
+        return fail_person(error, person, "the list of a held copy is malformed");
     if (outcome->n_shared > MRG_SHARED_MAX)
         return fail_person(error, person, "there are too many shared accounts");
     for (gsize i = 0; i < outcome->n_shared; i++)
@@ -312,10 +315,12 @@ mrg_store_check_suppression(const MrgPersonKey *person, const MrgSuppression *su
 gboolean
 mrg_store_check_hold(const MrgHold *hold, GError **error)
 {
-    gboolean is_sound = mrg_store_is_word(hold->campaign, MRG_STORE_NAME_BYTES_MAX) &&
-                        mrg_store_is_text(hold->class_name, MRG_STORE_NAME_BYTES_MAX) &&
-                        (!hold->is_settled || hold->settlement == MRG_VERDICT_DELIVER ||
-                         hold->settlement == MRG_VERDICT_DROP);
+    gboolean is_sound =
+        mrg_store_is_word(hold->campaign, MRG_STORE_NAME_BYTES_MAX) &&
+        mrg_store_is_text(hold->class_name, MRG_STORE_NAME_BYTES_MAX) &&
+        (!hold->list || mrg_store_is_text(hold->list, MRG_STORE_NAME_BYTES_MAX)) &&
+        (!hold->is_settled || hold->settlement == MRG_VERDICT_DELIVER ||
+         hold->settlement == MRG_VERDICT_DROP);
     if (!is_sound)
         return fail_person(error, &hold->person, "a held copy is malformed");
     return mrg_store_check_place(&hold->person, hold->host, hold->queue_id, error);

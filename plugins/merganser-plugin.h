@@ -19,13 +19,14 @@
  *   1.0  first
  *   1.1  store: list
  *   2.0  accounts that people share, holds, engagement, the whole administration
+ *   3.0  events: tracked, message; holds: list
  */
 #ifndef MRG_PLUGIN_H
 #define MRG_PLUGIN_H
 
 #include <glib.h>
 
-#define MRG_ABI_MAJOR 2
+#define MRG_ABI_MAJOR 3
 #define MRG_ABI_MINOR 0
 
 /* ---- host ------------------------------------------------------------- */
@@ -153,6 +154,12 @@ typedef struct MrgEngagement {
 
 #define MRG_ENGAGEMENT_MAX 128 /* the newest are kept */
 
+/* What a copy carries. */
+typedef enum {
+    MRG_TRACKED_OPENS = 1, /* a pixel */
+    MRG_TRACKED_CLICKS = 2 /* links of ours */
+} MrgTracked;
+
 typedef struct MrgEvent {
     gint64 at_us;
     const char *campaign;
@@ -161,6 +168,10 @@ typedef struct MrgEvent {
     const char *tags;   /* names with commas between; "" for none */
     MrgVerdict verdict;
     const char *reason; /* "GATE: DETAIL" */
+    guint tracked;      /* MrgTracked, or'ed; of a copy that goes out or is held */
+    /* For visitors: the copy, all zero where the outcome is not final.  What is committed
+     * has it in the outcome. */
+    MrgMessageKey message;
 } MrgEvent;
 
 /* A copy in the hold queue of one host's MTA. */
@@ -175,6 +186,7 @@ typedef struct MrgHold {
     gint64 until_us;     /* due; 0: until somebody releases it */
     gboolean is_settled; /* the ledger says what becomes of it, the MTA is not told yet: */
     MrgVerdict settlement; /* DELIVER: release; DROP: delete */
+    const char *list;      /* that the copy is for; NULL or "" for none, visitors get "" */
 } MrgHold;
 
 typedef struct MrgOutcome {
@@ -191,6 +203,7 @@ typedef struct MrgOutcome {
                        * a hold that nobody records */
     const char *queue_id;
     gint64 until_us;
+    const char *list; /* HOLD: that the copy is for; NULL or "" for none */
 } MrgOutcome;
 
 /* The hold that an outcome of verdict HOLD makes, which borrows from it. */
@@ -206,6 +219,7 @@ mrg_outcome_hold(const MrgOutcome *outcome)
         .class_name = outcome->event.class_name,
         .at_us = outcome->event.at_us,
         .until_us = outcome->until_us,
+        .list = outcome->list,
     };
 }
 

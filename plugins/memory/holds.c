@@ -14,6 +14,7 @@ mrg_memory_put_hold(MrgMemoryStore *self, const MrgHold *hold)
         row->hold = *hold;
         row->hold.campaign = g_strdup(hold->campaign);
         row->hold.class_name = g_strdup(hold->class_name);
+        row->hold.list = g_strdup(hold->list ? hold->list : "");
         g_hash_table_insert(self->holds, g_memdup2(&hold->message, sizeof hold->message),
                             row);
     } else {

@@ -54,15 +54,16 @@ mrg_memory_put_history(gpointer store, const MrgAccount *account,
 /* ---- commit ------------------------------------------------------------ */
 
 static MrgMemoryEvent *
-event_new(const MrgOutcome *outcome)
+event_new(const MrgOutcome *outcome, gboolean is_final)
 {
     MrgMemoryEvent *row = g_new(MrgMemoryEvent, 1);
-    *row = (MrgMemoryEvent){outcome->event, outcome->message, outcome->until_us};
+    *row = (MrgMemoryEvent){outcome->event, outcome->until_us};
     row->event.campaign = g_strdup(outcome->event.campaign);
     row->event.class_name = g_strdup(outcome->event.class_name);
     row->event.sender = g_strdup(outcome->event.sender);
     row->event.tags = g_strdup(outcome->event.tags);
     row->event.reason = g_strdup(outcome->event.reason);
+    row->event.message = is_final ? outcome->message : (MrgMessageKey){{0}};
     return row;
 }
 
@@ -81,7 +82,7 @@ add_event(MrgMemoryPerson *person, MrgMemoryEvent *row)
 void
 mrg_memory_record(MrgMemoryStore *self, const MrgOutcome *outcome, gboolean is_final)
 {
-    MrgMemoryEvent *row = event_new(outcome);
+    MrgMemoryEvent *row = event_new(outcome, is_final);
     put_history(self, &outcome->person, outcome->history, outcome->history_length);
     for (gsize i = 0; i < outcome->n_shared; i++)
         put_history(self, &outcome->shared[i].key, outcome->shared[i].history,

@@ -34,7 +34,6 @@ typedef struct MrgMemoryValue {
 
 typedef struct MrgMemoryEvent {
     MrgEvent event;
-    MrgMessageKey message;
     gint64 until_us; /* of a hold */
 } MrgMemoryEvent;
 

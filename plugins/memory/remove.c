@@ -11,8 +11,8 @@ static void
 remove_oldest_event(MrgMemoryStore *self, MrgMemoryPerson *person)
 {
     const MrgMemoryEvent *row = g_ptr_array_index(person->events, 0);
-    if (g_hash_table_lookup(self->messages, &row->message) == row)
-        g_hash_table_remove(self->messages, &row->message);
+    if (g_hash_table_lookup(self->messages, &row->event.message) == row)
+        g_hash_table_remove(self->messages, &row->event.message);
     g_ptr_array_remove_index(person->events, 0);
 }
 

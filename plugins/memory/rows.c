@@ -152,7 +152,7 @@ emit_events(Rows *rows, const MrgPersonKey *key, const MrgMemoryPerson *person)
     for (guint i = 0; i < person->events->len; i++) {
         const MrgMemoryEvent *event = g_ptr_array_index(person->events, i);
         Row row = row_of("event", key);
-        add_key(&row, "message", event->message.bytes);
+        add_key(&row, "message", event->event.message.bytes);
         add_number(&row, "at", event->event.at_us);
         add_text(&row, "campaign", event->event.campaign);
         add_text(&row, "class", event->event.class_name);
@@ -161,6 +161,7 @@ emit_events(Rows *rows, const MrgPersonKey *key, const MrgMemoryPerson *person)
         add_number(&row, "verdict", event->event.verdict);
         add_text(&row, "reason", event->event.reason);
         add_number(&row, "until", event->until_us);
+        add_number(&row, "tracked", event->event.tracked);
         emit(rows, &row);
     }
 }
@@ -193,6 +194,7 @@ emit_holds(Rows *rows, const MrgMemoryStore *self, const MrgPersonKey *person)
         add_text(&row, "queue_id", hold->queue_id);
         add_text(&row, "campaign", hold->campaign);
         add_text(&row, "class", hold->class_name);
+        add_text(&row, "list", hold->list);
         add_number(&row, "at", hold->at_us);
         add_number(&row, "until", hold->until_us);
         add_number(&row, "settled", hold->is_settled);

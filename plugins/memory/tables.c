@@ -94,6 +94,7 @@ mrg_memory_hold_free(gpointer data)
     g_free((gpointer) row->hold.queue_id);
     g_free((gpointer) row->hold.campaign);
     g_free((gpointer) row->hold.class_name);
+    g_free((gpointer) row->hold.list);
     g_free(row);
 }
 

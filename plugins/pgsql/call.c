@@ -19,12 +19,13 @@ static const char *const calls[MRG_PG_N] = {
         "SELECT kind, a, b, m, n FROM merganser.mrg_fetch_and_load($1, $2, $3, $4)",
     [MRG_PG_COMMIT] = "SELECT "
                       "merganser.mrg_commit($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,"
-                      "$15,$16,$17,$18)",
+                      "$15,$16,$17,$18,$19,$20)",
     [MRG_PG_SETTLE_HOLD] =
         "SELECT "
-        "merganser.mrg_settle_hold($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)",
+        "merganser.mrg_settle_hold($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,"
+        "$16)",
     [MRG_PG_SWAP] = "SELECT merganser.mrg_swap($1, $2, $3)::integer",
-    [MRG_PG_PUT_HOLD] = "SELECT merganser.mrg_put_hold($1, $2, $3, $4, $5, $6, $7, $8)",
+    [MRG_PG_PUT_HOLD] = "SELECT merganser.mrg_put_hold($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     [MRG_PG_END_HOLD] = "DELETE FROM merganser.hold WHERE message = $1",
     [MRG_PG_CAMPAIGN_NUMBER] = "SELECT merganser.mrg_campaign_number($1)",
     [MRG_PG_LINK_NUMBERS] =

@@ -265,7 +265,7 @@ call_once(MrgPgsql *self, MrgPgsqlCall call, const MrgPgsqlArguments *arguments,
 /* What commit and settlement say of the outcome, in this order. */
 static void
 add_outcome(MrgPgsqlArguments *arguments, const MrgOutcome *outcome, const char *history,
-            char numbers[4][MRG_PGSQL_NUMBER_BYTES])
+            char numbers[5][MRG_PGSQL_NUMBER_BYTES])
 {
     mrg_pgsql_add_key(arguments, outcome->person.bytes);
     mrg_pgsql_add_key(arguments, outcome->message.bytes);
@@ -279,6 +279,7 @@ add_outcome(MrgPgsqlArguments *arguments, const MrgOutcome *outcome, const char 
     mrg_pgsql_add_number(arguments, numbers[2], outcome->event.verdict);
     mrg_pgsql_add_text(arguments, outcome->event.reason);
     mrg_pgsql_add_number(arguments, numbers[3], outcome->until_us);
+    mrg_pgsql_add_number(arguments, numbers[4], outcome->event.tracked);
 }
 
 static char *
@@ -291,7 +292,7 @@ MrgCommit
 mrg_pgsql_commit(gpointer store, const MrgOutcome *outcome, gint64 deadline_us,
                  GError **error)
 {
-    char numbers[4][MRG_PGSQL_NUMBER_BYTES];
+    char numbers[5][MRG_PGSQL_NUMBER_BYTES];
     g_autofree char *history = history_text(outcome->history, outcome->history_length);
     MrgPgsqlArguments arguments = {0};
     Shared shared;
@@ -299,6 +300,7 @@ mrg_pgsql_commit(gpointer store, const MrgOutcome *outcome, gint64 deadline_us,
     mrg_pgsql_add_text(&arguments, outcome->is_final ? "t" : "f");
     mrg_pgsql_add_text(&arguments, outcome->host);
     mrg_pgsql_add_text(&arguments, outcome->queue_id);
+    mrg_pgsql_add_text(&arguments, outcome->list ? outcome->list : "");
     add_shared(&shared, &arguments, outcome);
     MrgCommit result = call_once(store, MRG_PG_COMMIT, &arguments, deadline_us, error);
     clear_shared(&shared);
@@ -308,7 +310,7 @@ mrg_pgsql_commit(gpointer store, const MrgOutcome *outcome, gint64 deadline_us,
 MrgCommit
 mrg_pgsql_settle_hold(gpointer store, const MrgOutcome *outcome, GError **error)
 {
-    char numbers[4][MRG_PGSQL_NUMBER_BYTES];
+    char numbers[5][MRG_PGSQL_NUMBER_BYTES];
     g_autofree char *history = history_text(outcome->history, outcome->history_length);
     MrgPgsqlArguments arguments = {0};
     Shared shared;
@@ -346,6 +348,7 @@ mrg_pgsql_move_hold(gpointer store, const MrgHold *hold, gint64 deadline_us, GEr
     mrg_pgsql_add_text(&arguments, hold->class_name);
     mrg_pgsql_add_number(&arguments, at, hold->at_us);
     mrg_pgsql_add_number(&arguments, until, hold->until_us);
+    mrg_pgsql_add_text(&arguments, hold->list ? hold->list : "");
     g_autoptr(PGresult) result =
         mrg_pgsql_ask(store, MRG_PG_PUT_HOLD, &arguments, deadline_us, "hold", error);
     return result != NULL;

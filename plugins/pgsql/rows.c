@@ -73,7 +73,8 @@ quote(const char *text)
 
 /* ---- events ------------------------------------------------------------ */
 
-#define EVENT_COLUMNS "at, campaign, class, sender, tags, verdict, reason, key"
+#define EVENT_COLUMNS \
+    "at, campaign, class, sender, tags, verdict, reason, key, tracked, message"
 
 typedef struct Listing {
     union {
@@ -101,8 +102,11 @@ visit_event(const PGresult *result, int row, gpointer context)
         .tags = PQgetvalue(result, row, 4),
         .verdict = (MrgVerdict) mrg_pgsql_get_number(result, row, 5),
         .reason = PQgetvalue(result, row, 6),
+        .tracked = (guint) mrg_pgsql_get_number(result, row, 8),
     };
     return mrg_pgsql_get_key(result, row, 7, person.bytes) &&
+           (PQgetisnull(result, row, 9) ||
+            mrg_pgsql_get_key(result, row, 9, event.message.bytes)) &&
            listing->visit.event(&person, &event, listing->context);
 }
 
@@ -199,6 +203,7 @@ visit_hold(const PGresult *result, int row, gpointer context)
         .until_us = mrg_pgsql_get_number(result, row, 7),
         .is_settled = !PQgetisnull(result, row, 8),
         .settlement = (MrgVerdict) mrg_pgsql_get_number(result, row, 8),
+        .list = PQgetvalue(result, row, 9),
     };
     return mrg_pgsql_get_key(result, row, 0, hold.message.bytes) &&
            mrg_pgsql_get_key(result, row, 1, hold.person.bytes) &&
@@ -212,8 +217,8 @@ mrg_pgsql_holds(gpointer store, const MrgHoldFilter *filter, MrgHoldVisit visit,
     Listing listing = {.visit.hold = visit, .context = context};
     g_autofree char *host = quote(filter->host), *campaign = quote(filter->campaign);
     g_autofree char *query = g_strdup_printf(
-        "SELECT message, key, host, queue_id, campaign, class, at, \"until\", settlement "
-        "FROM merganser.hold WHERE host = coalesce(%s, host) "
+        "SELECT message, key, host, queue_id, campaign, class, at, \"until\", settlement, "
+        "list FROM merganser.hold WHERE host = coalesce(%s, host) "
         "AND campaign = coalesce(%s, campaign) AND (%s OR settlement IS NOT NULL "
         "OR is_changed OR (\"until\" <> 0 AND \"until\" <= %" G_GINT64_FORMAT
         ")) ORDER BY at, message",
@@ -236,10 +241,10 @@ static const struct {
     {"suppression", {"#key", "scope", "reason", "at", "until"}},
     {"event",
      {"id", "at", "#key", "campaign", "class", "sender", "tags", "verdict", "reason",
-      "until", "#message"}},
+      "until", "#message", "tracked"}},
     {"hold",
      {"#message", "#key", "host", "queue_id", "campaign", "class", "at", "until",
-      "settlement", "is_changed"}},
+      "settlement", "is_changed", "list"}},
     {"outcome", {"#message", "at", "verdict", "until", "reason"}},
     {"campaign", {"number", "name"}},
     {"link", {"campaign", "number", "#hash", "target"}},

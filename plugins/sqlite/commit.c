@@ -65,6 +65,7 @@ add_event(const MrgSqliteConnection *connection, const MrgOutcome *outcome,
     mrg_sqlite_bind(statement, 8, event->sender);
     mrg_sqlite_bind(statement, 9, event->tags);
     sqlite3_bind_int64(statement, 10, outcome->until_us);
+    sqlite3_bind_int64(statement, 11, event->tracked);
     return mrg_sqlite_run(statement, "event", error) ? MRG_COMMIT_DONE : MRG_COMMIT_ERROR;
 }
 

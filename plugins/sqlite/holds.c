@@ -18,6 +18,7 @@ mrg_sqlite_put_hold(const MrgSqliteConnection *connection, const MrgHold *hold,
     mrg_sqlite_bind(statement, 6, hold->class_name);
     sqlite3_bind_int64(statement, 7, hold->at_us);
     sqlite3_bind_int64(statement, 8, hold->until_us);
+    mrg_sqlite_bind(statement, 9, hold->list ? hold->list : "");
     return mrg_sqlite_run(statement, "hold", error);
 }
 
@@ -48,6 +49,7 @@ visit_hold(sqlite3_stmt *statement, MrgHoldVisit visit, gpointer context)
         .until_us = sqlite3_column_int64(statement, 7),
         .is_settled = sqlite3_column_type(statement, 8) != SQLITE_NULL,
         .settlement = (MrgVerdict) sqlite3_column_int(statement, 8),
+        .list = (const char *) sqlite3_column_text(statement, 9),
     };
     mrg_sqlite_take_key(statement, 0, hold.message.bytes);
     mrg_sqlite_take_key(statement, 1, hold.person.bytes);

@@ -27,11 +27,11 @@ static const char *const statements[MRG_SQL_N] = {
     [MRG_SQL_RECORDED] = "SELECT verdict, reason, until FROM event WHERE message = ?1 "
                          "ORDER BY id DESC LIMIT 1",
     [MRG_SQL_EVENTS] =
-        "SELECT at, campaign, class, sender, tags, verdict, reason, key FROM event "
-        "WHERE key = ?1 ORDER BY at DESC, id DESC LIMIT ?2",
+        "SELECT at, campaign, class, sender, tags, verdict, reason, key, tracked, message "
+        "FROM event WHERE key = ?1 ORDER BY at DESC, id DESC LIMIT ?2",
     [MRG_SQL_EVENTS_SINCE] =
-        "SELECT at, campaign, class, sender, tags, verdict, reason, key FROM event "
-        "WHERE at >= ?1 ORDER BY at, id",
+        "SELECT at, campaign, class, sender, tags, verdict, reason, key, tracked, message "
+        "FROM event WHERE at >= ?1 ORDER BY at, id",
     [MRG_SQL_PEOPLE] = "SELECT address FROM profile ORDER BY key LIMIT ?1",
     [MRG_SQL_CAMPAIGN] = "SELECT number FROM campaign WHERE name = ?1",
     [MRG_SQL_ADD_CAMPAIGN] = "INSERT INTO campaign (name) VALUES (?1) "
@@ -43,10 +43,10 @@ static const char *const statements[MRG_SQL_N] = {
         "history = coalesce(?2, history) WHERE key = ?1 AND version = ?3",
     [MRG_SQL_ADD_EVENT] =
         "INSERT INTO event (at, key, campaign, class, verdict, reason, message, sender, "
-        "tags, until) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "tags, until, tracked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     [MRG_SQL_PUT_HOLD] =
-        "INSERT INTO hold (message, key, host, queue_id, campaign, class, at, until) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
+        "INSERT INTO hold (message, key, host, queue_id, campaign, class, at, until, list) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
         "ON CONFLICT (message) DO UPDATE "
         "SET host = excluded.host, queue_id = excluded.queue_id, at = excluded.at",
     [MRG_SQL_HOLD] = "SELECT key FROM hold WHERE message = ?1 AND settlement IS NULL",
@@ -54,7 +54,7 @@ static const char *const statements[MRG_SQL_N] = {
         "UPDATE hold SET settlement = ?2, until = ?3, is_changed = 0 WHERE message = ?1",
     [MRG_SQL_END_HOLD] = "DELETE FROM hold WHERE message = ?1",
     [MRG_SQL_HOLDS] =
-        "SELECT message, key, host, queue_id, campaign, class, at, until, settlement "
+        "SELECT message, key, host, queue_id, campaign, class, at, until, settlement, list "
         "FROM hold WHERE (?1 IS NULL OR host = ?1) AND (?2 IS NULL OR campaign = ?2) "
         "AND (?3 = 9223372036854775807 OR settlement IS NOT NULL OR is_changed "
         "OR (until != 0 AND until <= ?3)) ORDER BY at, message",

@@ -29,8 +29,11 @@ visit_event(sqlite3_stmt *statement, MrgEventVisit visit, gpointer context)
         .tags = (const char *) sqlite3_column_text(statement, 4),
         .verdict = (MrgVerdict) sqlite3_column_int(statement, 5),
         .reason = (const char *) sqlite3_column_text(statement, 6),
+        .tracked = (guint) sqlite3_column_int(statement, 8),
     };
     mrg_sqlite_take_key(statement, 7, person.bytes);
+    if (sqlite3_column_type(statement, 9) != SQLITE_NULL)
+        mrg_sqlite_take_key(statement, 9, event.message.bytes);
     return visit(&person, &event, context);
 }
 

@@ -18,13 +18,14 @@
 
 #include "plugins/merganser-plugin.h"
 
-#define MRG_SQLITE_SCHEMA_VERSION 2
+#define MRG_SQLITE_SCHEMA_VERSION 3
 #define MRG_SQLITE_READERS_MAX 64
 #define MRG_SQLITE_NO_DEADLINE G_MAXINT64
 
-/* conf/sql/sqlite.sql and sqlite-2.sql, by the build. */
+/* conf/sql/sqlite.sql, sqlite-2.sql and sqlite-3.sql, by the build. */
 extern const char mrg_sqlite_schema[];
 extern const char mrg_sqlite_schema_2[];
+extern const char mrg_sqlite_schema_3[];
 
 typedef enum {
     MRG_SQL_BEGIN,

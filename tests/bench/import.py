@@ -68,7 +68,8 @@ class Sqlite:
                     csv.writer(stream).writerows(rows)
 
     def bulk_load(self):
-        tables = "".join((SQL / name).read_text() for name in ("sqlite.sql", "sqlite-2.sql"))
+        tables = "".join((SQL / name).read_text() for name in ("sqlite.sql", "sqlite-2.sql",
+                                                         "sqlite-3.sql"))
         load = (tables.replace("STRICT, WITHOUT", "WITHOUT").replace(") STRICT;", ");") +
                 "PRAGMA journal_mode = WAL;\nPRAGMA foreign_keys = ON;\n" +
                 "".join(f".import --csv {self.directory}/{table} {table}\n"

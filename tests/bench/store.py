@@ -58,9 +58,9 @@ VACUUM ANALYZE; CHECKPOINT;
 def fill_sqlite(path, people, events):
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.create_function("md5", 1, lambda i: hashlib.md5(str(i).encode()).digest())
-        for name in ("sqlite.sql", "sqlite-2.sql"):
+        for name in ("sqlite.sql", "sqlite-2.sql", "sqlite-3.sql"):
             database.executescript((SQL / name).read_text())
-        for pragma in ("user_version = 2", "journal_mode = WAL", "synchronous = OFF",
+        for pragma in ("journal_mode = WAL", "synchronous = OFF",
                        "cache_size = -1000000"):
             database.execute(f"PRAGMA {pragma}")
         indexes = database.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND "
@@ -118,7 +118,7 @@ def filled(plugin, directory, people, events):
         return
     with Pgsql(directory / f"pgsql-{people}",
                options=("max_wal_size=8GB", "shared_buffers=1GB")) as server:
-        for name in ("pgsql.sql", "pgsql-2.sql"):
+        for name in ("pgsql.sql", "pgsql-2.sql", "pgsql-3.sql"):
             server.ask((SQL / name).read_text())
         server.ask("SELECT merganser.mrg_make_partitions((extract(epoch FROM now()) * 1000000)"
                    "::bigint - n * 2592000000000) FROM generate_series(0, 1) n")

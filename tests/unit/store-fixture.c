@@ -215,8 +215,12 @@ static const char *const verdicts[] = {"deliver", "drop", "reject", "defer", "ho
 static gboolean
 add_event(const MrgPersonKey *who G_GNUC_UNUSED, const MrgEvent *event, gpointer context)
 {
-    g_string_append_printf(context, "%" G_GINT64_FORMAT " %s %s\n", event->at_us % SECOND,
+    g_string_append_printf(context, "%" G_GINT64_FORMAT " %s %s", event->at_us % SECOND,
                            verdicts[event->verdict], event->campaign);
+    if (event->tracked)
+        g_string_append_printf(context, " tracked %u of %u", event->tracked,
+                               event->message.bytes[0]);
+    g_string_append_c(context, '\n');
     return TRUE;
 }
 
@@ -239,9 +243,10 @@ add_hold(const MrgHold *hold, gpointer context)
                            hold->message.bytes[0], hold->person.bytes[0], hold->host,
                            hold->queue_id, hold->campaign, hold->class_name, hold->at_us);
     if (hold->is_settled)
-        g_string_append_printf(text, "%s\n", verdicts[hold->settlement]);
+        g_string_append(text, verdicts[hold->settlement]);
     else
-        g_string_append_printf(text, "%" G_GINT64_FORMAT "\n", hold->until_us);
+        g_string_append_printf(text, "%" G_GINT64_FORMAT, hold->until_us);
+    g_string_append_printf(text, "%s%s\n", *hold->list ? " " : "", hold->list);
     return TRUE;
 }
 

@@ -52,9 +52,11 @@ void assert_field(const MrgField *is, MrgFieldType type, const char *text);
 void import_consent(const Fixture *fixture, MrgConsentState state, gint64 at_us);
 void import_suppression(const Fixture *fixture, const char *scope, const char *reason,
                         gint64 until_us);
-/* A line for each: "MICROSECONDS VERDICT CAMPAIGN", newest first. */
+/* A line for each: "MICROSECONDS VERDICT CAMPAIGN", newest first; where something is
+ * tracked "tracked FLAGS of MESSAGE". */
 char *events_text(const Fixture *fixture, guint who, gsize limit);
-/* "MESSAGE of PERSON: HOST QUEUE-ID CAMPAIGN CLASS AT-UNTIL", or settlement. */
+/* "MESSAGE of PERSON: HOST QUEUE-ID CAMPAIGN CLASS AT-UNTIL", or settlement, and the
+ * list. */
 char *holds_text(const Fixture *fixture, const char *host, const char *campaign,
                  gint64 due_us);
 void assert_all_fail(const Fixture *fixture, gint code);

@@ -175,16 +175,49 @@ assert_pgsql(const char *sql, const char *expected)
 #define MESSAGE_1 "'\\x0100000000000000000000000000006d'"
 #define IN_2023 "1700000000000000" /* November */
 
+/* Runs a file of conf/sql. */
+static void
+run_tables(PGconn *pg, const char *name)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path =
+        g_test_build_filename(G_TEST_DIST, "..", "conf", "sql", name, NULL);
+    g_autofree char *tables = NULL;
+    g_assert_true(g_file_get_contents(path, &tables, NULL, &error));
+    run_pgsql(pg, tables);
+}
+
+static void
+tables_of_version_2_are_upgraded(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    g_autoptr(GError) error = NULL;
+    PGconn *pg = connect_pgsql();
+    run_tables(pg, "pgsql.sql");
+    run_tables(pg, "pgsql-2.sql");
+    run_pgsql(
+        pg,
+        "INSERT INTO merganser.event (at, key, campaign, class, sender, tags, verdict, "
+        "reason, \"until\", message) VALUES (5, " PERSON_1 ", 'old', 'promo', '', '', 4, "
+        "'quiet: test', 500, " MESSAGE_1 ");"
+        "INSERT INTO merganser.hold (message, key, host, queue_id, campaign, class, at, "
+        "\"until\") VALUES (" MESSAGE_1 ", " PERSON_1 ", 'mx1.example', '4ABC', 'old', "
+        "'promo', 5, 500)");
+    PQfinish(pg);
+    assert_all_fail(fixture, MRG_STORE_ERROR_SCHEMA);
+    mrg_store_create(fixture->store, &error);
+    g_assert_no_error(error);
+    g_autofree char *events = events_text(fixture, 1, 9);
+    g_autofree char *holds = holds_text(fixture, NULL, NULL, G_MAXINT64);
+    g_assert_cmpstr(events, ==, "5 hold old\n");
+    g_assert_cmpstr(holds, ==, "1 of 1: mx1.example 4ABC old promo 5-500\n");
+}
+
 static void
 tables_of_version_1_are_upgraded(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *path =
-        g_test_build_filename(G_TEST_DIST, "..", "conf", "sql", "pgsql.sql", NULL);
-    g_autofree char *tables = NULL;
-    g_assert_true(g_file_get_contents(path, &tables, NULL, &error));
     PGconn *pg = connect_pgsql();
-    run_pgsql(pg, tables);
+    run_tables(pg, "pgsql.sql");
     run_pgsql(pg,
               "INSERT INTO merganser.person VALUES (" PERSON_1 ", 7, '5 promo x');"
               "INSERT INTO merganser.event (at, key, campaign, class, verdict, reason, "
@@ -194,13 +227,13 @@ tables_of_version_1_are_upgraded(Fixture *fixture, gconstpointer plugin G_GNUC_U
     guint is, needed;
     g_assert_true(mrg_store_schema_version(fixture->store, &is, &needed, &error));
     g_assert_cmpuint(is, ==, 1);
-    g_assert_cmpuint(needed, ==, 2);
+    g_assert_cmpuint(needed, ==, 3);
     assert_all_fail(fixture, MRG_STORE_ERROR_SCHEMA);
 
     mrg_store_create(fixture->store, &error);
     g_assert_no_error(error);
     g_assert_true(mrg_store_schema_version(fixture->store, &is, &needed, &error));
-    g_assert_cmpuint(is, ==, 2);
+    g_assert_cmpuint(is, ==, 3);
     MrgState state = load(fixture, 1, 1);
     g_assert_cmpuint(state.own.version, ==, 7);
     g_assert_cmpstr(state.own.history, ==, "5 promo x");
@@ -262,6 +295,7 @@ const Case pgsql_only[] = {
 
 const Case pgsql_empty[] = {
     {"schema/missing", missing_tables_are_an_error_of_schema},
-    {"upgrade", tables_of_version_1_are_upgraded},
+    {"upgrade/1", tables_of_version_1_are_upgraded},
+    {"upgrade/2", tables_of_version_2_are_upgraded},
     {NULL, NULL},
 };

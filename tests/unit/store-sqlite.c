@@ -166,15 +166,23 @@ changes_by_hand_count(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
 
 /* ---- tables of before -------------------------------------------------- */
 
+/* Runs a file of conf/sql. */
+static void
+run_tables(const Fixture *fixture, const char *name)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path =
+        g_test_build_filename(G_TEST_DIST, "..", "conf", "sql", name, NULL);
+    g_autofree char *tables = NULL;
+    g_assert_true(g_file_get_contents(path, &tables, NULL, &error));
+    run_sql(fixture->file, tables);
+}
+
 static void
 tables_of_version_1_are_upgraded(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *path =
-        g_test_build_filename(G_TEST_DIST, "..", "conf", "sql", "sqlite.sql", NULL);
-    g_autofree char *tables = NULL;
-    g_assert_true(g_file_get_contents(path, &tables, NULL, &error));
-    run_sql(fixture->file, tables);
+    run_tables(fixture, "sqlite.sql");
     run_sql(
         fixture->file,
         "PRAGMA journal_mode = WAL;"
@@ -186,13 +194,13 @@ tables_of_version_1_are_upgraded(Fixture *fixture, gconstpointer plugin G_GNUC_U
     guint is, needed;
     g_assert_true(mrg_store_schema_version(fixture->store, &is, &needed, &error));
     g_assert_cmpuint(is, ==, 1);
-    g_assert_cmpuint(needed, ==, 2);
+    g_assert_cmpuint(needed, ==, 3);
     assert_all_fail(fixture, MRG_STORE_ERROR_SCHEMA);
 
     mrg_store_create(fixture->store, &error);
     g_assert_no_error(error);
     g_assert_true(mrg_store_schema_version(fixture->store, &is, &needed, &error));
-    g_assert_cmpuint(is, ==, 2);
+    g_assert_cmpuint(is, ==, 3);
     MrgState state = load(fixture, 1, 1);
     g_assert_cmpuint(state.own.version, ==, 7);
     g_assert_cmpstr(state.own.history, ==, "5 promo x");
@@ -201,6 +209,31 @@ tables_of_version_1_are_upgraded(Fixture *fixture, gconstpointer plugin G_GNUC_U
     g_assert_cmpstr(events, ==, "5 deliver old\n");
     MrgOutcome next = outcome(1, 2, 7, "6 promo y");
     g_assert_cmpint(commit(fixture, &next), ==, MRG_COMMIT_DONE);
+}
+
+static void
+tables_of_version_2_are_upgraded(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    g_autoptr(GError) error = NULL;
+    run_tables(fixture, "sqlite.sql");
+    run_tables(fixture, "sqlite-2.sql");
+    run_sql(fixture->file,
+            "PRAGMA journal_mode = WAL;"
+            "INSERT INTO event (at, key, campaign, class, verdict, reason, message) VALUES "
+            "(5, x'01000000000000000000000000000070', 'old', 'promo', 4, 'quiet: test',"
+            " x'0100000000000000000000000000006d');"
+            "INSERT INTO hold (message, key, host, queue_id, campaign, class, at, until) "
+            "VALUES "
+            "(x'0100000000000000000000000000006d', x'01000000000000000000000000000070',"
+            " 'mx1.example', '4ABC', 'old', 'promo', 5, 500);");
+    g_chmod(fixture->file, 0600);
+    assert_all_fail(fixture, MRG_STORE_ERROR_SCHEMA);
+    mrg_store_create(fixture->store, &error);
+    g_assert_no_error(error);
+    g_autofree char *events = events_text(fixture, 1, 9);
+    g_autofree char *holds = holds_text(fixture, NULL, NULL, G_MAXINT64);
+    g_assert_cmpstr(events, ==, "5 hold old\n");
+    g_assert_cmpstr(holds, ==, "1 of 1: mx1.example 4ABC old promo 5-500\n");
 }
 
 /* ---- many at once ------------------------------------------------------ */
@@ -301,6 +334,7 @@ const Case sqlite_empty[] = {
     {"file/garbage", garbage_is_corrupt},
     {"file/another", another_schema_is_left_alone},
     {"file/secrecy", a_file_that_others_read_is_refused},
-    {"upgrade", tables_of_version_1_are_upgraded},
+    {"upgrade/1", tables_of_version_1_are_upgraded},
+    {"upgrade/2", tables_of_version_2_are_upgraded},
     {NULL, NULL},
 };

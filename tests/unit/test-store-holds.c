@@ -182,6 +182,23 @@ a_changed_person_makes_holds_due(Fixture *fixture, gconstpointer plugin G_GNUC_U
     assert_holds(fixture, NULL, NULL, 1, line);
 }
 
+static void
+the_list_of_a_hold_is_kept(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    g_autoptr(GError) error = NULL;
+    MrgOutcome weekly = held(1, 1, 0, 500);
+    weekly.list = "weekly";
+    g_assert_cmpint(commit(fixture, &weekly), ==, MRG_COMMIT_DONE);
+    MrgHold gone = hold_at(2, 2, 600, "mx2.example", "4XYZ");
+    gone.list = "autumn";
+    g_assert_true(mrg_store_move_hold(fixture->store, &gone, soon(), &error));
+    gone.list = "another"; /* which a copy cannot change */
+    g_assert_true(mrg_store_move_hold(fixture->store, &gone, soon(), &error));
+    assert_holds(fixture, NULL, NULL, G_MAXINT64,
+                 "1 of 1: mx1.example 4ABCDEF spring promo 1-500 weekly\n"
+                 "2 of 2: mx2.example 4XYZ spring promo 2-600 autumn\n");
+}
+
 /* ---- settling ------------------------------------------------------------ */
 
 static void
@@ -282,6 +299,7 @@ const Case store_holds[] = {
     {"hold/queue-id", one_queue_id_may_serve_two_copies},
     {"hold/filter", holds_are_found_by_host_campaign_and_time},
     {"hold/changed", a_changed_person_makes_holds_due},
+    {"hold/list", the_list_of_a_hold_is_kept},
     {"hold/settled", a_hold_is_settled_once},
     {"hold/ended", a_hold_ends_and_may_end_again},
     {"hold/again", a_copy_can_be_held_again},

@@ -250,6 +250,22 @@ note_event(const MrgPersonKey *who, const MrgEvent *event, gpointer context)
 }
 
 static void
+an_event_says_what_its_copy_carries(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    MrgOutcome refused = outcome(1, 6, 0, NULL);
+    refused.event.verdict = MRG_VERDICT_REJECT;
+    refused.event.tracked = MRG_TRACKED_OPENS;
+    refused.is_final = FALSE; /* and so no copy */
+    MrgOutcome sent = outcome(1, 7, 1, NULL);
+    sent.event.tracked = MRG_TRACKED_OPENS | MRG_TRACKED_CLICKS;
+    g_assert_cmpint(commit(fixture, &refused), ==, MRG_COMMIT_DONE);
+    g_assert_cmpint(commit(fixture, &sent), ==, MRG_COMMIT_DONE);
+    g_autofree char *events = events_text(fixture, 1, 9);
+    g_assert_cmpstr(events, ==,
+                    "7 deliver spring tracked 3 of 7\n6 reject spring tracked 1 of 0\n");
+}
+
+static void
 events_are_in_the_order_of_their_times(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
 {
     record_at(fixture, 1, 1, 30, "late");
@@ -436,6 +452,7 @@ const Case store_ledger[] = {
     {"commit/refused", an_outcome_that_cannot_be_stored_is_refused},
     {"fetch-and-load", fetch_and_load_is_fetch_and_load},
     {"history/put", a_history_is_put_by_compare_and_swap},
+    {"events/tracked", an_event_says_what_its_copy_carries},
     {"events/order", events_are_in_the_order_of_their_times},
     {"links/stable", links_keep_their_numbers},
     {"links/threads", link_numbers_are_unique_under_threads},
