@@ -15,14 +15,22 @@
 G_STATIC_ASSERT(MRG_SECRET_BYTES == crypto_generichash_KEYBYTES);
 G_STATIC_ASSERT(MRG_KEY_BYTES >= crypto_generichash_BYTES_MIN);
 
+G_STATIC_ASSERT(MRG_SECRET_BYTES == crypto_kdf_KEYBYTES);
+
 /* Slot 0 is the person key, slot N the token key N. */
 #define SLOTS 256
 
+typedef struct Secrets {
+    guint8 person[MRG_SECRET_BYTES];
+    guint8 read[MRG_SECRET_BYTES]; /* the token key that was read last */
+    MrgTokenKeys tokens[SLOTS];
+} Secrets;
+
 struct MrgKeyring {
     gint n_refs;
-    guint8 sealing_id; /* 0 while there is no token key */
-    gboolean is_set[SLOTS];
-    guint8 *secrets; /* SLOTS times MRG_SECRET_BYTES, read-only once sealed */
+    guint8 sealing_id; /* 0 while no token key seals */
+    MrgKeyState states[SLOTS];
+    Secrets *secrets; /* read-only once sealed */
 };
 
 /* ---- the ring ---------------------------------------------------------- */
@@ -30,7 +38,7 @@ struct MrgKeyring {
 static MrgKeyring *
 new_empty(GError **error)
 {
-    guint8 *secrets = sodium_init() < 0 ? NULL : sodium_malloc(SLOTS * MRG_SECRET_BYTES);
+    Secrets *secrets = sodium_init() < 0 ? NULL : sodium_malloc(sizeof *secrets);
     if (!secrets) {
         g_set_error_literal(error, MRG_ERROR, MRG_ERROR_INTERNAL,
                             "libsodium cannot give guarded memory");
@@ -42,14 +50,40 @@ new_empty(GError **error)
     return keyring;
 }
 
-/* Where the secret goes; the token key added last seals. */
-static guint8 *
-add_slot(MrgKeyring *keyring, guint8 slot)
+/* The secret serves two algorithms, each by a key of its own. */
+static void
+derive(MrgTokenKeys *keys, guint8 secret[MRG_SECRET_BYTES])
 {
-    keyring->is_set[slot] = TRUE;
-    if (slot)
-        keyring->sealing_id = slot;
-    return keyring->secrets + (gsize) slot * MRG_SECRET_BYTES;
+    static const char context[] = "mrgtoken";
+    G_STATIC_ASSERT(sizeof context == crypto_kdf_CONTEXTBYTES + 1);
+    crypto_kdf_derive_from_key(keys->seal, sizeof keys->seal, 1, context, secret);
+    crypto_kdf_derive_from_key(keys->nonce, sizeof keys->nonce, 2, context, secret);
+    sodium_memzero(secret, MRG_SECRET_BYTES);
+}
+
+static void
+add_token_key(MrgKeyring *keyring, guint8 id, MrgKeyState state)
+{
+    derive(&keyring->secrets->tokens[id], keyring->secrets->read);
+    keyring->states[id] = state;
+}
+
+/* The one that was added last and is not retired; it is told apart from those that it
+ * took over from. */
+static void
+make_sealing(MrgKeyring *keyring, guint8 id)
+{
+    if (keyring->sealing_id)
+        keyring->states[keyring->sealing_id] = MRG_KEY_OPENS;
+    keyring->states[id] = MRG_KEY_SEALS;
+    keyring->sealing_id = id;
+}
+
+static MrgKeyring *
+finish(MrgKeyring *keyring)
+{
+    sodium_mprotect_readonly(keyring->secrets);
+    return keyring;
 }
 
 MrgKeyring *
@@ -58,10 +92,12 @@ mrg_keyring_new_ephemeral(GError **error)
     MrgKeyring *keyring = new_empty(error);
     if (!keyring)
         return NULL;
-    randombytes_buf(add_slot(keyring, 0), MRG_SECRET_BYTES);
-    randombytes_buf(add_slot(keyring, 1), MRG_SECRET_BYTES);
-    sodium_mprotect_readonly(keyring->secrets);
-    return keyring;
+    randombytes_buf(keyring->secrets->person, MRG_SECRET_BYTES);
+    randombytes_buf(keyring->secrets->read, MRG_SECRET_BYTES);
+    keyring->states[0] = MRG_KEY_SEALS;
+    add_token_key(keyring, 1, MRG_KEY_OPENS);
+    make_sealing(keyring, 1);
+    return finish(keyring);
 }
 
 MrgKeyring *
@@ -80,13 +116,18 @@ mrg_keyring_unref(MrgKeyring *keyring)
     g_free(keyring);
 }
 
-const guint8 *
-mrg_keyring_token_secret(const MrgKeyring *keyring, guint8 id)
+const MrgTokenKeys *
+mrg_keyring_token_keys(const MrgKeyring *keyring, guint8 id)
 {
-    guint8 slot = id ? id : keyring->sealing_id;
-    if (!slot || !keyring->is_set[slot])
+    if (!id || keyring->states[id] == MRG_KEY_ABSENT)
         return NULL;
-    return keyring->secrets + (gsize) slot * MRG_SECRET_BYTES;
+    return &keyring->secrets->tokens[id];
+}
+
+MrgKeyState
+mrg_keyring_token_state(const MrgKeyring *keyring, guint8 id)
+{
+    return id ? keyring->states[id] : MRG_KEY_ABSENT;
 }
 
 guint8
@@ -135,7 +176,7 @@ mrg_person_key(const MrgKeyring *keyring, const char *address, MrgPersonKey *key
     g_autofree char *folded = fold_domain(address);
     const char *text = folded ? folded : address;
     int rc = crypto_generichash(key->bytes, sizeof key->bytes, (const guint8 *) text,
-                                strlen(text), keyring->secrets, MRG_SECRET_BYTES);
+                                strlen(text), keyring->secrets->person, MRG_SECRET_BYTES);
     g_assert(rc == 0);
 }
 
@@ -155,7 +196,8 @@ mrg_message_key(const MrgKeyring *keyring, const char *const *texts, const gsize
     /* No address holds a NUL, so no message hashes like a person. */
     static const guint8 domain[] = {'\0', 'm'};
     crypto_generichash_state hash;
-    crypto_generichash_init(&hash, keyring->secrets, MRG_SECRET_BYTES, sizeof key->bytes);
+    crypto_generichash_init(&hash, keyring->secrets->person, MRG_SECRET_BYTES,
+                            sizeof key->bytes);
     crypto_generichash_update(&hash, domain, sizeof domain);
     for (gsize i = 0; i < n; i++)
         hash_text(&hash, texts[i], lengths[i]);
@@ -312,19 +354,26 @@ read_line(MrgKeyring *keyring, const char *line, const char *end)
     if (!n_secret || n_rest)
         return "expected PURPOSE ID BASE64";
     gboolean is_person = is_word(purpose, n_purpose, "person");
-    if (!is_person && !is_word(purpose, n_purpose, "token"))
-        return "the purpose is neither person nor token";
+    gboolean is_retired = is_word(purpose, n_purpose, "retired");
+    if (!is_person && !is_retired && !is_word(purpose, n_purpose, "token"))
+        return "the purpose is neither person, token nor retired";
     guint8 id = read_id(id_text, n_id);
     if (!id || (is_person && id != 1))
         return is_person ? "the id of the person key is 1" : "the id is not in 1 to 255";
-    guint8 slot = is_person ? 0 : id;
-    if (keyring->is_set[slot])
+    if (keyring->states[is_person ? 0 : id] != MRG_KEY_ABSENT)
         return "this key stands here twice";
     gsize n_bytes;
-    if (sodium_base642bin(add_slot(keyring, slot), MRG_SECRET_BYTES, secret, n_secret, NULL,
-                          &n_bytes, NULL, sodium_base64_VARIANT_ORIGINAL) != 0 ||
+    guint8 *key = is_person ? keyring->secrets->person : keyring->secrets->read;
+    if (sodium_base642bin(key, MRG_SECRET_BYTES, secret, n_secret, NULL, &n_bytes, NULL,
+                          sodium_base64_VARIANT_ORIGINAL) != 0 ||
         n_bytes != MRG_SECRET_BYTES)
         return "the key is not 32 bytes in base64";
+    if (is_person)
+        keyring->states[0] = MRG_KEY_SEALS;
+    else
+        add_token_key(keyring, id, is_retired ? MRG_KEY_RETIRED : MRG_KEY_OPENS);
+    if (!is_person && !is_retired)
+        make_sealing(keyring, id);
     return NULL;
 }
 
@@ -342,10 +391,10 @@ read_lines(MrgKeyring *keyring, const KeyFile *file, GError **error)
             return fail_at(error, file->path, number, fault);
         line = line_end + 1;
     }
-    if (!keyring->is_set[0])
+    if (keyring->states[0] == MRG_KEY_ABSENT)
         return fail_at(error, file->path, number, "there is no person key");
     if (!keyring->sealing_id)
-        return fail_at(error, file->path, number, "there is no token key");
+        return fail_at(error, file->path, number, "there is no token key that seals");
     return TRUE;
 }
 
@@ -355,8 +404,7 @@ keyring_of(const KeyFile *file, GError **error)
     g_autoptr(MrgKeyring) keyring = new_empty(error);
     if (!keyring || !read_lines(keyring, file, error))
         return NULL;
-    sodium_mprotect_readonly(keyring->secrets);
-    return g_steal_pointer(&keyring);
+    return finish(g_steal_pointer(&keyring));
 }
 
 MrgKeyring *
@@ -468,10 +516,10 @@ choose_id(const KeyFile *file, guint8 *id, GError **error)
         return FALSE;
     /* Above all others, so that an id that was taken out does not come back soon. */
     guint free_id = SLOTS;
-    for (guint i = SLOTS - 1; i >= 1 && !keyring->is_set[i]; i--)
+    for (guint i = SLOTS - 1; i >= 1 && !keyring->states[i]; i--)
         free_id = i;
     for (guint i = 1; i < SLOTS && free_id == SLOTS; i++)
-        if (!keyring->is_set[i])
+        if (!keyring->states[i])
             free_id = i;
     if (free_id == SLOTS)
         return fail_at(error, file->path, 1, "all 255 ids of token keys are in use");

@@ -7,7 +7,8 @@
  * is recognised any more.  Token keys may be added; old ones still open.
  *
  * The ring is a text file with a line per key, "PURPOSE ID BASE64", purposes "person"
- * (one, id 1) and "token" (ids 1 to 255, the last line seals); '#' begins a comment.
+ * (one, id 1), "token" (ids 1 to 255, the last line seals) and "retired" (a token key that
+ * opens and will never seal again); '#' begins a comment.
  *
  * OWNERSHIP  reference-counted; key bytes lie in guarded memory and are wiped at the end.
  * THREADS    immutable.
@@ -24,6 +25,19 @@
 
 typedef struct MrgKeyring MrgKeyring;
 
+typedef enum {
+    MRG_KEY_ABSENT,
+    MRG_KEY_OPENS, /* an older one, which would seal if all newer ones retired */
+    MRG_KEY_SEALS,
+    MRG_KEY_RETIRED /* opens */
+} MrgKeyState;
+
+/* What tokens are sealed with; derived from one secret by crypto_kdf. */
+typedef struct MrgTokenKeys {
+    guint8 seal[MRG_SECRET_BYTES];
+    guint8 nonce[MRG_SECRET_BYTES];
+} MrgTokenKeys;
+
 MrgKeyring *mrg_keyring_load(const char *path, GError **error);
 /* A ring of fresh keys that is nowhere stored: for previews and tests. */
 MrgKeyring *mrg_keyring_new_ephemeral(GError **error);
@@ -34,8 +48,10 @@ void mrg_keyring_unref(MrgKeyring *keyring);
  * one that is there.  *token_id is the id of the new token key. */
 gboolean mrg_keyring_create(const char *path, guint8 *token_id, GError **error);
 
-/* MRG_SECRET_BYTES bytes; id 0 asks for the one that seals.  NULL for an unknown id. */
-const guint8 *mrg_keyring_token_secret(const MrgKeyring *keyring, guint8 id);
+/* NULL for an unknown id. */
+const MrgTokenKeys *mrg_keyring_token_keys(const MrgKeyring *keyring, guint8 id);
+MrgKeyState mrg_keyring_token_state(const MrgKeyring *keyring, guint8 id);
+/* Every ring has one. */
 guint8 mrg_keyring_sealing_id(const MrgKeyring *keyring);
 
 /* The normalised form of an address, in the arena: angle brackets and white space off,

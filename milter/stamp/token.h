@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * token: what a pixel or a link carries back to us, sealed.
+ * token: what a pixel, a link or a header carries back to us, sealed.
  *
  *   version 1 | key id 1 | nonce 12 | ChaCha20-Poly1305 (RFC 8439) of:
  *     purpose 1 | recipient key 16 | campaign number 4 | message number 8 |
- *     link number 2 | seconds since 1970 4                              + tag 16
+ *     link number 2 | seconds since 1970 4 [| target]                   + tag 16
  *
- * in base64url without padding: 87 characters, no address in it, nothing to guess.
- * The nonce is keyed BLAKE2b of the plaintext, so that sealing is deterministic (the same
- * token at the same second is the same text) and a repeated nonce means the same text.
- * Both keys are derived from the ring's (crypto_kdf, context "mrgtoken").  Numbers are
- * big-endian; version and key id are authenticated too.
+ * in base64url without padding: 87 characters, no address in it, nothing to guess.  Version
+ * 2 has a target: the address that a link of this copy alone leads to; others have a number
+ * in place of it.  Numbers are big-endian; version and key id are authenticated too.
+ *
+ * The nonce is keyed BLAKE2b of what all tokens of a copy have in common, and purpose and
+ * link are added to its end by exclusive or, so that one hash serves a copy and no two of
+ * its tokens have one nonce; with a target it is the hash of the whole.  So sealing is
+ * deterministic, and a repeated nonce means the same text (as in RFC 5297).
  *
  * THREADS    no state.
  */
@@ -19,7 +22,9 @@
 
 #include "milter/person/key.h"
 
-#define MRG_TOKEN_LENGTH 87
+#define MRG_TOKEN_LENGTH 87       /* of one without a target */
+#define MRG_TOKEN_LENGTH_MAX 2000 /* of one with */
+#define MRG_TARGET_MAX 1435       /* bytes that fit into it */
 
 typedef enum {
     MRG_TOKEN_INERT = 0, /* previews: opens, means nothing */
@@ -27,24 +32,63 @@ typedef enum {
     MRG_TOKEN_CLICK = 2,
     MRG_TOKEN_UNSUBSCRIBE = 3,
     MRG_TOKEN_PREFERENCES = 4,
-    MRG_TOKEN_VIEW = 5
+    MRG_TOKEN_VIEW = 5,
+    MRG_TOKEN_REPORT = 6,  /* in a header: whose copy a complaint or a bounce is about */
+    MRG_TOKEN_IDENTITY = 7 /* what a click hands on to a site, for its events */
 } MrgTokenPurpose;
+#define MRG_TOKEN_PURPOSES 8
 
 typedef struct MrgToken {
     MrgTokenPurpose purpose;
     MrgPersonKey person;
     guint32 campaign;
     guint64 message;
-    guint16 link;
-    guint32 at_s; /* seconds since 1970-01-01 UTC */
+    guint16 link;       /* 0: none, or the target says it */
+    guint32 at_s;       /* seconds since 1970-01-01 UTC */
+    const char *target; /* or NULL; 1 to MRG_TARGET_MAX bytes */
+    guint8 key_id;      /* of an opened one */
 } MrgToken;
 
+/* "open", "click", ...; NULL for a number that is none. */
+const char *mrg_token_purpose_name(MrgTokenPurpose purpose);
+
+/* ---- sealing, by the newest key that is not retired ---- */
+
+/* One copy's tokens. */
+typedef struct MrgSealer {
+    const MrgTokenKeys *keys; /* borrowed from the ring */
+    guint8 key_id;
+    MrgToken copy; /* person, campaign, message and time of all */
+    guint8 nonce[12];
+} MrgSealer;
+
+void mrg_sealer_init(MrgSealer *sealer, const MrgKeyring *keyring, const MrgToken *copy);
+
 /* text gets MRG_TOKEN_LENGTH characters and a NUL. */
+void mrg_sealer_seal(const MrgSealer *sealer, MrgTokenPurpose purpose, guint16 link,
+                     char text[MRG_TOKEN_LENGTH + 1]);
+
+/* The same with a target of 1 to MRG_TARGET_MAX bytes, without a NUL in it.  Gives the
+ * number of characters, a NUL behind them. */
+gsize mrg_sealer_seal_target(const MrgSealer *sealer, MrgTokenPurpose purpose,
+                             const char *target, gsize length,
+                             char text[MRG_TOKEN_LENGTH_MAX + 1]);
+
+/* A single one; token->target is none. */
 void mrg_token_seal(const MrgKeyring *keyring, const MrgToken *token,
                     char text[MRG_TOKEN_LENGTH + 1]);
 
-/* FALSE for anything that this ring has not sealed for this purpose; says no more. */
+/* ---- opening, by any key of the ring ---- */
+
+/* FALSE for anything that this ring has not sealed for this purpose; says no more, and does
+ * the same work for whatever is wrong with a text of one length.  target is where
+ * token->target goes; both are untouched then. */
 gboolean mrg_token_open(const MrgKeyring *keyring, const char *text, gsize length,
-                        MrgTokenPurpose purpose, MrgToken *token);
+                        MrgTokenPurpose purpose, MrgToken *token,
+                        char target[MRG_TARGET_MAX + 1]);
+
+/* The same for any purpose: for support, not for what comes from outside. */
+gboolean mrg_token_read(const MrgKeyring *keyring, const char *text, gsize length,
+                        MrgToken *token, char target[MRG_TARGET_MAX + 1]);
 
 #endif

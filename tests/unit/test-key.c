@@ -147,14 +147,33 @@ the_last_token_key_seals(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
                                               &error);
     g_assert_no_error(error);
     g_assert_cmpuint(mrg_keyring_sealing_id(keyring), ==, 7);
-    g_assert_true(mrg_keyring_token_secret(keyring, 0) ==
-                  mrg_keyring_token_secret(keyring, 7));
-    g_assert_cmpuint(mrg_keyring_token_secret(keyring, 7)[31], ==, 31);
-    g_assert_cmpuint(mrg_keyring_token_secret(keyring, 255)[31], ==, 0);
-    g_assert_null(mrg_keyring_token_secret(keyring, 1));
+    g_assert_cmpint(mrg_keyring_token_state(keyring, 7), ==, MRG_KEY_SEALS);
+    g_assert_cmpint(mrg_keyring_token_state(keyring, 255), ==, MRG_KEY_OPENS);
+    g_assert_cmpint(mrg_keyring_token_state(keyring, 1), ==, MRG_KEY_ABSENT);
+    g_assert_null(mrg_keyring_token_keys(keyring, 1));
+    g_assert_null(mrg_keyring_token_keys(keyring, 0));
+    const MrgTokenKeys *keys = mrg_keyring_token_keys(keyring, 7);
+    g_assert_cmpint(
+        memcmp(keys, mrg_keyring_token_keys(keyring, 255), sizeof(MrgTokenKeys)), !=, 0);
+    g_assert_cmpint(memcmp(keys->seal, keys->nonce, sizeof keys->seal), !=, 0);
     MrgKeyring *other = mrg_keyring_ref(keyring);
     mrg_keyring_unref(other);
-    g_assert_cmpuint(mrg_keyring_token_secret(keyring, 7)[1], ==, 1);
+    g_assert_true(mrg_keyring_token_keys(keyring, 7) == keys);
+}
+
+static void
+a_retired_key_opens_and_does_not_seal(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MrgKeyring) keyring = load_text(fixture,
+                                              "person 1 " ZEROS "\n"
+                                              "token 1 " ZEROS "\n"
+                                              "retired 2 " COUNTING,
+                                              &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(mrg_keyring_sealing_id(keyring), ==, 1);
+    g_assert_cmpint(mrg_keyring_token_state(keyring, 2), ==, MRG_KEY_RETIRED);
+    g_assert_nonnull(mrg_keyring_token_keys(keyring, 2));
 }
 
 static void
@@ -177,6 +196,8 @@ a_malformed_file_is_refused(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
         {"person 1 " ZEROS "\ntoken 1 " ZEROS " more\n", ":2:1: "},
         {"person 1 " ZEROS "\nlink 1 " ZEROS "\n", ":2:1: "},
         {"person 1 " ZEROS "\ntoken 1\n", ":2:1: "},
+        {"person 1 " ZEROS "\nretired 1 " ZEROS "\n", ":3:1: "},
+        {"person 1 " ZEROS "\ntoken 1 " ZEROS "\nretired 1 " ZEROS "\n", ":3:1: "},
         {"person 1 " ZEROS "\ntoken 1 SECRETSECRET\n", ":2:1: "},
         {"person 1 " ZEROS "\ntoken 1 SECRET" ZEROS "\n", ":2:1: "},
         {"person 1 " ZEROS "\ntoken 1 !SECRET\n", ":2:1: "},
@@ -242,10 +263,9 @@ create_makes_and_then_adds(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
     g_autoptr(MrgKeyring) last = mrg_keyring_load(fixture->file, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(mrg_keyring_sealing_id(last), ==, 255);
-    g_assert_cmpmem(mrg_keyring_token_secret(first, 1), MRG_SECRET_BYTES,
-                    mrg_keyring_token_secret(last, 1), MRG_SECRET_BYTES);
-    g_assert_true(memcmp(mrg_keyring_token_secret(last, 1),
-                         mrg_keyring_token_secret(last, 2), MRG_SECRET_BYTES) != 0);
+    const MrgTokenKeys *one = mrg_keyring_token_keys(last, 1);
+    g_assert_cmpmem(mrg_keyring_token_keys(first, 1), sizeof *one, one, sizeof *one);
+    g_assert_cmpint(memcmp(one, mrg_keyring_token_keys(last, 2), sizeof *one), !=, 0);
     mrg_person_key(last, "a@b.c", &after);
     g_assert_cmpmem(&before, sizeof before, &after, sizeof after);
 
@@ -340,6 +360,7 @@ main(int argc, char **argv)
     add("/person/key/domain", a_domain_has_one_key);
     add("/person/key/message", message_keys_do_not_run_together);
     add("/person/ring/seals", the_last_token_key_seals);
+    add("/person/ring/retired", a_retired_key_opens_and_does_not_seal);
     add("/person/ring/malformed", a_malformed_file_is_refused);
     add("/person/ring/secrecy", a_file_that_others_read_is_refused);
     add("/person/ring/create", create_makes_and_then_adds);

@@ -132,10 +132,11 @@ value_of(const Fixture *fixture, const char *name)
 static void
 assert_token(const Fixture *fixture, const char *text, MrgTokenPurpose purpose)
 {
+    char target[MRG_TARGET_MAX + 1];
     MrgToken token;
     g_assert_nonnull(text);
     g_assert_true(
-        mrg_token_open(fixture->keyring, text, MRG_TOKEN_LENGTH, purpose, &token));
+        mrg_token_open(fixture->keyring, text, MRG_TOKEN_LENGTH, purpose, &token, target));
     g_assert_cmpuint(token.campaign, ==, 5);
     g_assert_cmpuint(token.message, ==, 6);
     g_assert_cmpuint(token.at_s, ==, 7);
