@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <locale.h>
+#include <malloc.h>
 #include <sysexits.h>
 #include <syslog.h>
 
@@ -61,6 +62,19 @@ start(const char *path, GError **error)
     return mrg_pipeline_new(conf, error);
 }
 
+/* glibc raises its own limit for what it maps apart with every large block that goes, up to
+ * 32 MiB; then large bodies grow by copies on the heap, which it keeps.  Held down, they
+ * are moved by the kernel and given back with the message. */
+#define LARGE_BLOCK_BYTES (1 << 20)
+
+static void
+give_large_blocks_back(void)
+{
+#ifdef M_MMAP_THRESHOLD
+    mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES);
+#endif
+}
+
 static int
 serve(MrgPipeline *pipeline, const char *path)
 {
@@ -99,6 +113,7 @@ main(int argc, char **argv)
     g_autoptr(GError) error = NULL;
 
     setlocale(LC_ALL, "");
+    give_large_blocks_back();
     mrg_service_block_signals();
     mrg_clock_init();
     mrg_mime_init();

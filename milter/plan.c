@@ -151,21 +151,22 @@ compile(MrgPlan *plan, const MrgCampaign *campaign, const MrgPlanRules *rules,
     return plan->program != NULL;
 }
 
+typedef struct MarkerLook {
+    const MrgSchema *schema;
+    GError **error;
+} MarkerLook;
+
 static gboolean
-refuse_fixed_markers(const MrgPlan *plan, const MrgSchema *schema, GError **error)
+refuse_fixed_marker(const MrgFixedText *fixed, gpointer context)
 {
-    gsize n = 0;
-    const MrgFixedText *fixed = mrg_layout_fixed(plan->layout, &n);
-    for (gsize i = 0; i < n; i++) {
-        if (!mrg_text_has_marker(fixed[i].text, fixed[i].length, schema->names))
-            continue;
-        g_set_error(error, MRG_RENDER_ERROR, MRG_RENDER_ERROR_MARKER,
-                    "%s:1:1: a template marker in what is not rendered; only text/plain "
-                    "and text/html are",
-                    fixed[i].name);
-        return FALSE;
-    }
-    return TRUE;
+    const MarkerLook *look = context;
+    if (!mrg_text_has_marker(fixed->text, fixed->length, look->schema->names))
+        return TRUE;
+    g_set_error(look->error, MRG_RENDER_ERROR, MRG_RENDER_ERROR_MARKER,
+                "%s:1:1: a template marker in what is not rendered; only text/plain "
+                "and text/html are",
+                fixed->name);
+    return FALSE;
 }
 
 /* The fields are all that is asked of the store: a template that goes over the whole person
@@ -259,7 +260,8 @@ plan_new(const MrgMessageKey *content, const MrgEnvelope *envelope,
     plan->arena = mrg_arena_new();
     plan->fields = mrg_fields_read(&rules->fields, envelope, plan->layout, plan->arena,
                                    &plan->n_fields);
-    if (!refuse_fixed_markers(plan, rules->schema, error) ||
+    MarkerLook look = {rules->schema, error};
+    if (!mrg_mime_visit_fixed(envelope, refuse_fixed_marker, &look) ||
         !compile(plan, campaign, rules, error) || !refuse_whole_person(plan, error) ||
         !list_names(plan, rules->schema, error))
         return NULL;

@@ -27,6 +27,20 @@ is_utf8_name(const char *charset)
            g_ascii_strcasecmp(charset, "utf8") == 0;
 }
 
+static gboolean
+is_open(const char *charset)
+{
+    return !charset || !*charset || is_ascii_name(charset);
+}
+
+gboolean
+mrg_charset_keeps_ascii(const char *charset)
+{
+    return is_open(charset) || is_utf8_name(charset) ||
+           g_ascii_strncasecmp(charset, "iso-8859-", strlen("iso-8859-")) == 0 ||
+           g_ascii_strncasecmp(charset, "windows-125", strlen("windows-125")) == 0;
+}
+
 /* iconv takes orders behind the name ("//IGNORE"), which a message must not give. */
 static gboolean
 is_charset_name(const char *charset)
@@ -80,11 +94,10 @@ char *
 mrg_charset_decode(const char *charset, const char *bytes, gsize length, gsize *text_length,
                    GError **error)
 {
-    gboolean is_open = !charset || !*charset || is_ascii_name(charset);
-    if (!is_open && !is_utf8_name(charset))
+    if (!is_open(charset) && !is_utf8_name(charset))
         return convert(charset, bytes, length, text_length, error);
     if (!g_utf8_validate_len(bytes, length, NULL)) {
-        if (is_open)
+        if (is_open(charset))
             return convert("windows-1252", bytes, length, text_length, error);
         set_misfit(error, charset);
         return NULL;

@@ -16,4 +16,8 @@
 char *mrg_charset_decode(const char *charset, const char *bytes, gsize length,
                          gsize *text_length, GError **error);
 
+/* Whether every ASCII character is the byte of it and the other way round, so that one can
+ * be looked for without decoding; charset may be NULL. */
+gboolean mrg_charset_keeps_ascii(const char *charset);
+
 #endif

@@ -16,7 +16,6 @@ struct MrgLayout {
     gint references;
     MrgArena *arena; /* texts and names */
     GArray *parts;   /* MrgPart */
-    GArray *fixed;   /* MrgFixedText */
     const char *subject;
 };
 
@@ -254,80 +253,6 @@ is_template(const MrgPiece *piece)
     return template_type(piece) != TYPE_OTHER && (piece->is_top || !is_attachment(piece));
 }
 
-/* Readers show these where they stand. */
-static gboolean
-is_shown(const MrgPiece *piece)
-{
-    return !piece->is_multipart && !is_attachment(piece) &&
-           (g_mime_content_type_is_type(piece->type, "text", "*") ||
-            g_mime_content_type_is_type(piece->type, "message", "*") ||
-            g_mime_content_type_is_type(piece->type, "application", "xhtml+xml"));
-}
-
-static void
-add_fixed(MrgLayout *layout, const char *name, const char *text, gsize length)
-{
-    if (!length || !memchr(text, '{', length))
-        return;
-    MrgFixedText fixed = {name, mrg_arena_dup(layout->arena, text, length), length};
-    g_array_append_val(layout->fixed, fixed);
-}
-
-/* Fields and all between two contents, as they stand and with their encoded words read. */
-static void
-add_gap(MrgLayout *layout, const char *body, gsize start, gsize end)
-{
-    static const char name[] = "fields of a part, or text between parts";
-    add_fixed(layout, name, body + start, end - start);
-    g_autofree char *text = g_strndup(body + start, end - start);
-    g_autofree char *decoded = strstr(text, "=?") ? mrg_words_decode(text, NULL) : NULL;
-    if (decoded)
-        add_fixed(layout, name, decoded, strlen(decoded));
-}
-
-static void
-add_shown(MrgLayout *layout, const MrgPiece *piece, const char *content, gsize length)
-{
-    const char *name = mrg_arena_printf(layout->arena, "part %.32s/%.32s",
-                                        g_mime_content_type_get_media_type(piece->type),
-                                        g_mime_content_type_get_media_subtype(piece->type));
-    /* Some readers show what they cannot decode, so this comes always. */
-    add_fixed(layout, name, content, length);
-    GMimeContentEncoding encoding = GMIME_CONTENT_ENCODING_DEFAULT;
-    if (is_template(piece) || !read_encoding(piece, &encoding))
-        return;
-    g_autoptr(GByteArray) bytes = decode_transfer(content, length, encoding);
-    const char *charset = g_mime_content_type_get_parameter(piece->type, "charset");
-    gsize text_length = 0;
-    g_autofree char *text = mrg_charset_decode(charset, (const char *) bytes->data,
-                                               bytes->len, &text_length, NULL);
-    if (text)
-        add_fixed(layout, name, text, text_length);
-}
-
-static gboolean
-is_base64(const MrgPiece *piece)
-{
-    const char *encoding = piece->values[MRG_FIELD_ENCODING];
-    return encoding && g_ascii_strcasecmp(encoding, "base64") == 0;
-}
-
-static void
-read_fixed(MrgLayout *layout, const GArray *pieces, const GByteArray *bytes)
-{
-    const char *body = bytes->len ? (const char *) bytes->data : "";
-    gsize at = 0;
-    for (guint i = 0; i < pieces->len; i++) {
-        const MrgPiece *piece = &g_array_index(pieces, MrgPiece, i);
-        const MrgSpan *content = &piece->content;
-        add_gap(layout, body, at, content->start);
-        if (is_template(piece) ? is_base64(piece) : is_shown(piece))
-            add_shown(layout, piece, body + content->start, content->end - content->start);
-        at = content->end;
-    }
-    add_gap(layout, body, at, bytes->len);
-}
-
 static gboolean
 read_pieces(MrgLayout *layout, const GArray *pieces, const char *body, GError **error)
 {
@@ -366,12 +291,9 @@ read_layout(MrgLayout *layout, const MrgEnvelope *envelope, GError **error)
     if (body->len && body->data[body->len - 1] == '\r')
         return fail(error, MRG_ERROR_DEFECT, "the body ends within a line end");
     g_autoptr(GArray) pieces = mrg_split(envelope, error);
-    if (!pieces ||
-        !read_pieces(layout, pieces, body->len ? (const char *) body->data : "", error) ||
-        !read_subject(layout, envelope, error))
-        return FALSE;
-    read_fixed(layout, pieces, body);
-    return TRUE;
+    return pieces &&
+           read_pieces(layout, pieces, body->len ? (const char *) body->data : "", error) &&
+           read_subject(layout, envelope, error);
 }
 
 MrgLayout *
@@ -381,7 +303,6 @@ mrg_layout_new(const MrgEnvelope *envelope, GError **error)
     layout->references = 1;
     layout->arena = mrg_arena_new();
     layout->parts = g_array_new(FALSE, FALSE, sizeof(MrgPart));
-    layout->fixed = g_array_new(FALSE, FALSE, sizeof(MrgFixedText));
     return read_layout(layout, envelope, error) ? g_steal_pointer(&layout) : NULL;
 }
 
@@ -398,7 +319,6 @@ mrg_layout_unref(MrgLayout *layout)
     if (!layout || !g_atomic_int_dec_and_test(&layout->references))
         return;
     g_array_unref(layout->parts);
-    g_array_unref(layout->fixed);
     mrg_arena_free(layout->arena);
     g_free(layout);
 }
@@ -410,15 +330,111 @@ mrg_layout_parts(const MrgLayout *layout, gsize *n_parts)
     return (const MrgPart *) (gpointer) layout->parts->data;
 }
 
-const MrgFixedText *
-mrg_layout_fixed(const MrgLayout *layout, gsize *n_texts)
-{
-    *n_texts = layout->fixed->len;
-    return (const MrgFixedText *) (gpointer) layout->fixed->data;
-}
-
 const char *
 mrg_layout_subject(const MrgLayout *layout)
 {
     return layout->subject;
+}
+
+/* ---- what goes out as it is ---- */
+
+/* Readers show these where they stand. */
+static gboolean
+is_shown(const MrgPiece *piece)
+{
+    return !piece->is_multipart && !is_attachment(piece) &&
+           (g_mime_content_type_is_type(piece->type, "text", "*") ||
+            g_mime_content_type_is_type(piece->type, "message", "*") ||
+            g_mime_content_type_is_type(piece->type, "application", "xhtml+xml"));
+}
+
+/* Who looks at the texts that stay. */
+typedef struct Look {
+    MrgFixedVisit visit;
+    gpointer context;
+} Look;
+
+static gboolean
+show(const Look *look, const char *name, const char *text, gsize length)
+{
+    const MrgFixedText fixed = {name, text, length};
+    return !length || !memchr(text, '{', length) || look->visit(&fixed, look->context);
+}
+
+/* Fields and all between two contents, as they stand and with their encoded words read. */
+static gboolean
+show_gap(const Look *look, const char *body, gsize start, gsize end)
+{
+    static const char name[] = "fields of a part, or text between parts";
+    if (!show(look, name, body + start, end - start))
+        return FALSE;
+    if (start == end || !g_strstr_len(body + start, (gssize) (end - start), "=?"))
+        return TRUE;
+    g_autofree char *text = g_strndup(body + start, end - start);
+    g_autofree char *decoded = mrg_words_decode(text, NULL);
+    return !decoded || show(look, name, decoded, strlen(decoded));
+}
+
+static gboolean
+is_base64(const MrgPiece *piece)
+{
+    const char *encoding = piece->values[MRG_FIELD_ENCODING];
+    return encoding && g_ascii_strcasecmp(encoding, "base64") == 0;
+}
+
+/* What a reader makes of it.  Such a part can be as large as the message, so nothing is
+ * decoded that shows the same without. */
+static gboolean
+show_decoded(const Look *look, const MrgPiece *piece, const char *name, const char *content,
+             gsize length)
+{
+    GMimeContentEncoding encoding = GMIME_CONTENT_ENCODING_DEFAULT;
+    const char *charset = g_mime_content_type_get_parameter(piece->type, "charset");
+    gboolean keeps_ascii = mrg_charset_keeps_ascii(charset);
+    if (!read_encoding(piece, &encoding))
+        return TRUE;
+    gboolean is_encoded = encoding == GMIME_CONTENT_ENCODING_BASE64 ||
+                          encoding == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE;
+    if (!is_encoded && keeps_ascii)
+        return TRUE;
+    g_autoptr(GByteArray) bytes = decode_transfer(content, length, encoding);
+    const char *decoded = (const char *) bytes->data;
+    if (keeps_ascii)
+        return show(look, name, decoded, bytes->len);
+    gsize text_length = 0;
+    g_autofree char *text =
+        mrg_charset_decode(charset, decoded, bytes->len, &text_length, NULL);
+    return !text || show(look, name, text, text_length);
+}
+
+static gboolean
+show_part(const Look *look, const MrgPiece *piece, const char *content, gsize length)
+{
+    char name[80];
+    g_snprintf(name, sizeof name, "part %.32s/%.32s",
+               g_mime_content_type_get_media_type(piece->type),
+               g_mime_content_type_get_media_subtype(piece->type));
+    /* Some readers show what they cannot decode, so this comes always. */
+    return show(look, name, content, length) &&
+           (is_template(piece) || show_decoded(look, piece, name, content, length));
+}
+
+gboolean
+mrg_mime_visit_fixed(const MrgEnvelope *envelope, MrgFixedVisit visit, gpointer context)
+{
+    const Look look = {visit, context};
+    const char *body = envelope->body->len ? (const char *) envelope->body->data : "";
+    g_autoptr(GArray) pieces = mrg_split(envelope, NULL);
+    gsize at = 0;
+    for (guint i = 0; pieces && i < pieces->len; i++) {
+        const MrgPiece *piece = &g_array_index(pieces, MrgPiece, i);
+        const MrgSpan *content = &piece->content;
+        gboolean is_kept = is_template(piece) ? is_base64(piece) : is_shown(piece);
+        if (!show_gap(&look, body, at, content->start) ||
+            (is_kept && !show_part(&look, piece, body + content->start,
+                                   content->end - content->start)))
+            return FALSE;
+        at = content->end;
+    }
+    return !pieces || show_gap(&look, body, at, envelope->body->len);
 }

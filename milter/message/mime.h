@@ -44,13 +44,6 @@ typedef struct MrgPart {
     const char *encoding_value; /* quoted-printable or base64 */
 } MrgPart;
 
-/* A text that is no template and that a reader shows all the same. */
-typedef struct MrgFixedText {
-    const char *name; /* for error positions, as that of a part */
-    const char *text; /* decoded where that could be done */
-    gsize length;
-} MrgFixedText;
-
 typedef struct MrgLayout MrgLayout;
 
 MrgLayout *mrg_layout_new(const MrgEnvelope *envelope, GError **error);
@@ -60,14 +53,25 @@ void mrg_layout_unref(MrgLayout *layout);
 /* The text parts that are templates, in order.  Attachments are none. */
 const MrgPart *mrg_layout_parts(const MrgLayout *layout, gsize *n_parts);
 
+/* The decoded Subject, or NULL where the message has none. */
+const char *mrg_layout_subject(const MrgLayout *layout);
+
+/* A text that is no template and that a reader shows all the same. */
+typedef struct MrgFixedText {
+    const char *name; /* for error positions, as that of a part */
+    const char *text; /* decoded where that could be done */
+    gsize length;
+} MrgFixedText;
+
+/* FALSE ends the look; the text is there for the call only. */
+typedef gboolean (*MrgFixedVisit)(const MrgFixedText *fixed, gpointer context);
+
 /* Other texts in which a template would go out as it is, so that the caller can look for
  * one: text that is neither template nor attachment, such as text/calendar, messages
  * within the message, the parts' own header fields, and what stands between the parts.
- * Only those that hold a '{'. */
-const MrgFixedText *mrg_layout_fixed(const MrgLayout *layout, gsize *n_texts);
-
-/* The decoded Subject, or NULL where the message has none. */
-const char *mrg_layout_subject(const MrgLayout *layout);
+ * Only those that hold a '{'.  FALSE where visit said so. */
+gboolean mrg_mime_visit_fixed(const MrgEnvelope *envelope, MrgFixedVisit visit,
+                              gpointer context);
 
 /* Starts GMime; once, before any thread. */
 void mrg_mime_init(void);

@@ -424,6 +424,12 @@ what_cannot_be_merged_is_refused_with_its_place(void)
         {MIXED "--b\nContent-Type: text/calendar\nContent-Transfer-Encoding: base64\n\n"
                "e3tmaXJzdF9uYW1lfX0K\n--b--\n",
          "550 5.6.0 part text/calendar:1:1: "},
+        {MIXED "--b\nContent-Type: text/calendar; charset=utf-16be\n"
+               "Content-Transfer-Encoding: base64\n\nAHsAewB4AH0AfQ==\n--b--\n",
+         "550 5.6.0 part text/calendar:1:1: "},
+        {MIXED "--b\nContent-Type: text/csv; charset=iso-8859-1\n"
+               "Content-Transfer-Encoding: quoted-printable\n\n=7B=7Bx}}\n--b--\n",
+         "550 5.6.0 part text/csv:1:1: "},
         {MIXED "--b\nContent-Type: message/rfc822\n\nSubject: x\n\n{{x}}\n--b--\n",
          "550 5.6.0 part message/rfc822:1:1: "},
         {MIXED "--b\nContent-Type: image/png; name=\"{{x}}.png\"\n\nx\n--b--\n",
