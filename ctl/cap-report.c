@@ -12,6 +12,7 @@
 #include "ctl/words.h"
 #include "milter/clock.h"
 #include "milter/policy/cap.h"
+#include "milter/policy/history.h"
 
 #define BUCKETS 15 /* the last one is open */
 #define BAR_CELLS 40
@@ -85,7 +86,7 @@ sort_people(Report *self)
     while (g_hash_table_iter_next(&each, NULL, &data)) {
         const MrgReplayPerson *person = data;
         const MrgStateView view = {.state = &empty,
-                                   .own = {person->sends, person->n_sends}};
+                                   .own = {.list = person->sends, .n = person->n_sends}};
         Bucket *bucket = bucket_of(self, person->n_counted);
         bucket->n_people++;
         bucket->n_mails += person->n_counted;

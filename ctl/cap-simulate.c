@@ -17,6 +17,7 @@
 #include "ctl/terminal.h"
 #include "ctl/words.h"
 #include "milter/clock.h"
+#include "milter/policy/history.h"
 
 #define STEP_EVENTS 8192
 
@@ -97,7 +98,8 @@ visit(const MrgPersonKey *key, const MrgEvent *event, gpointer context)
     if (!is_counted(event))
         return TRUE;
     MrgReplayPerson *person = mrg_replay_person(&self->replay, key);
-    const MrgStateView view = {.state = &empty, .own = {person->sends, person->n_sends}};
+    const MrgStateView view = {.state = &empty,
+                               .own = {.list = person->sends, .n = person->n_sends}};
     const MrgCandidate candidate = {.campaign = event->campaign,
                                     .class_name = event->class_name,
                                     .sender = event->sender,

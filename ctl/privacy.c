@@ -11,6 +11,7 @@
 #include "milter/duration.h"
 #include "milter/message/campaign.h"
 #include "render/slots.h"
+#include "milter/policy/history.h"
 
 typedef struct Register {
     const MrgConf *conf;

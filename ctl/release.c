@@ -21,6 +21,7 @@
 #include "ctl/verb.h"
 #include "ctl/words.h"
 #include "milter/clock.h"
+#include "milter/policy/history.h"
 #include "milter/policy/shared.h"
 
 #define TRIES 5
@@ -119,21 +120,6 @@ typedef struct Judged {
     MrgDecision decision;
 } Judged;
 
-/* This copy's entry: it was recorded for the time at which it was to go out. */
-static const MrgSend *
-own_send(const MrgSends *sends, const MrgHold *hold)
-{
-    gint64 at_us = hold->until_us ? hold->until_us : hold->at_us;
-    for (gsize i = 0; i < sends->n; i++) {
-        const MrgSend *send = &sends->list[i];
-        if (send->kind == MRG_SEND_HELD && send->at_us == at_us &&
-            strcmp(send->campaign, hold->campaign) == 0 &&
-            strcmp(send->class_name, hold->class_name) == 0)
-            return send;
-    }
-    return NULL;
-}
-
 /* The record does not say which list the copy is for: whoever left any since gets none. */
 static gboolean
 left_a_list(const MrgState *state, const MrgHold *hold)
@@ -170,8 +156,10 @@ load(const Release *self, const MrgHold *hold, const MrgQueued *copy, Judged *ju
                         &error))
         return mrg_verb_fail(error);
     if (mrg_state_read(&judged->view, &judged->state, judged->shared.scopes, people->arena,
-                       &error))
+                       &error)) {
+        mrg_state_find_copy(&judged->view, hold);
         return EX_OK;
+    }
     char key[MRG_KEY_TEXT_BYTES];
     mrg_key_print(&hold->person, key);
     g_printerr(
@@ -189,10 +177,10 @@ decide(const Release *self, const MrgHold *hold, Judged *judged)
     MrgPolicy policy = self->people->conf->policy;
     gboolean is_asked_for = self->is_all || self->campaign;
     MrgCandidate *candidate = &judged->candidate;
-    candidate->own = own_send(&judged->view.own, hold);
-    if (candidate->own) {
-        candidate->sender = candidate->own->sender;
-        candidate->tags = candidate->own->tags;
+    const MrgSend *copy = judged->view.own.copy;
+    if (copy) {
+        candidate->sender = copy->sender;
+        candidate->tags = copy->tags;
     }
     if (is_asked_for)
         policy.n_quiets = 0;
@@ -238,8 +226,11 @@ settle(const Release *self, const MrgHold *hold, const Judged *judged, MrgVerdic
     MrgArena *arena = self->people->arena;
     const MrgCandidate *candidate = &judged->candidate;
     gint64 until_us = verdict == MRG_VERDICT_HOLD ? judged->decision.retry_at_us : 0;
-    gint64 horizon_us = mrg_policy_horizon_us(&self->people->conf->policy);
-    const MrgSend send = {.at_us = until_us ? until_us : self->now_us,
+    gboolean is_waiting = verdict == MRG_VERDICT_HOLD && !until_us;
+    const MrgPolicy *policy = &self->people->conf->policy;
+    const MrgSend send = {.at_us = is_waiting ? hold->at_us
+                                   : until_us ? until_us
+                                              : self->now_us,
                           .class_name = hold->class_name,
                           .campaign = hold->campaign,
                           .sender = candidate->sender,
@@ -256,14 +247,18 @@ settle(const Release *self, const MrgHold *hold, const Judged *judged, MrgVerdic
                           .until_us = until_us,
                           .n_shared = judged->state.n_shared};
     outcome.history =
-        mrg_history_append(&judged->view.own, &send, candidate->own, self->now_us,
-                           horizon_us, arena, &outcome.history_length);
+        mrg_history_append(&judged->view.own, &send, policy, self->now_us, arena, error);
+    if (!outcome.history)
+        return MRG_COMMIT_ERROR;
+    outcome.history_length = strlen(outcome.history);
     for (gsize i = 0; i < outcome.n_shared; i++) {
-        const MrgSends *sends = &judged->view.shared[i];
-        outcome.shared[i] = judged->state.shared[i];
-        outcome.shared[i].history =
-            mrg_history_append(sends, &send, own_send(sends, hold), self->now_us,
-                               horizon_us, arena, &outcome.shared[i].history_length);
+        MrgAccount *account = &outcome.shared[i];
+        *account = judged->state.shared[i];
+        account->history = mrg_history_append(&judged->view.shared[i], &send, policy,
+                                              self->now_us, arena, error);
+        if (!account->history)
+            return MRG_COMMIT_ERROR;
+        account->history_length = strlen(account->history);
     }
     return mrg_store_settle_hold(self->people->store, &outcome, error);
 }

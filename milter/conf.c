@@ -273,7 +273,7 @@ read_limit(const char *text, guint *limit)
     *limit = MRG_UNLIMITED;
     if (g_str_equal(text, "unlimited"))
         return TRUE;
-    if (!parse_unsigned(text, 10, G_MAXINT32, &n, &end) || *end)
+    if (!parse_unsigned(text, 10, MRG_HISTORY_MAX, &n, &end) || *end)
         return FALSE;
     *limit = (guint) n;
     return TRUE;
@@ -286,7 +286,8 @@ read_limits(const CapSettings *written, MrgCap *cap)
     cap->is_adaptive = *written->limit_min || *written->limit_max;
     cap->adaptive_window_us = cap->is_adaptive ? written->adaptive_window : 0;
     if (!read_limit(written->limit, &cap->limit))
-        return "'limit' must be a whole number, or unlimited";
+        return "'limit' must be a whole number up to " G_STRINGIFY(
+            MRG_HISTORY_MAX) " (so many copies are remembered), or unlimited";
     if (cap->limit != MRG_UNLIMITED && !*written->per)
         return "it needs 'per'";
     if (*written->per && !mrg_cap_read_window(cap, written->per))
@@ -296,7 +297,7 @@ read_limits(const CapSettings *written, MrgCap *cap)
                              !read_limit(written->limit_max, &cap->limit_max) ||
                              cap->limit_min > cap->limit || cap->limit > cap->limit_max))
         return "an adaptive limit needs limit_min, limit and limit_max, in this order of "
-               "size";
+               "size, up to " G_STRINGIFY(MRG_HISTORY_MAX);
     if (cap->is_adaptive && cap->adaptive_window_us < MRG_SECOND_US)
         return "'adaptive_window' must be above zero";
     return NULL;
@@ -430,6 +431,7 @@ read_sections(MrgConf *conf, const MrgIni *ini, GError **error)
     conf->policy.quiets = quiets;
     conf->policy.pause_complaint_us = conf->pause_on_complaint;
     conf->policy.pause_unsubscribe_us = conf->pause_on_unsubscribe;
+    conf->policy.has_wishes = *conf->policy_frequency_field != '\0';
     conf->plugins = plugins;
     conf->policy.consent_default = conf->policy_consent_default == MRG_DEFAULT_GRANTED
                                        ? MRG_CONSENT_GRANTED

@@ -5,6 +5,7 @@
 
 #include "milter/error.h"
 #include "milter/outcome.h"
+#include "milter/policy/history.h"
 #include "milter/store-check.h"
 
 /* Others that change a person's state between our load and commit; each try makes one of
@@ -166,30 +167,36 @@ mrg_merge_out_us(const MrgMerge *merge)
 /* ---- commit ---- */
 
 /* Writes the copy into the histories of all accounts that it counts on. */
-static void
-add_to_histories(const MrgMerge *merge, MrgOutcome *outcome)
+static gboolean
+add_to_histories(const MrgMerge *merge, MrgOutcome *outcome, GError **error)
 {
     static const MrgSendKind kinds[] = {[MRG_VERDICT_DELIVER] = MRG_SEND_SENT,
                                         [MRG_VERDICT_DROP] = MRG_SEND_ATTEMPTED,
                                         [MRG_VERDICT_HOLD] = MRG_SEND_HELD};
     MrgArena *arena = merge->envelope->arena;
-    gint64 horizon_us = merge->pipeline->horizon_us;
+    const MrgPolicy *policy = &merge->pipeline->conf->policy;
     const MrgSend send = {.at_us = mrg_merge_out_us(merge),
                           .class_name = merge->campaign.class_name,
                           .campaign = merge->campaign.id,
                           .sender = merge->campaign.sender,
                           .tags = merge->campaign.tags,
                           .kind = kinds[outcome->event.verdict]};
-    outcome->history = mrg_history_append(&merge->view.own, &send, NULL, merge->now_us,
-                                          horizon_us, arena, &outcome->history_length);
+    outcome->history =
+        mrg_history_append(&merge->view.own, &send, policy, merge->now_us, arena, error);
+    if (!outcome->history)
+        return FALSE;
+    outcome->history_length = strlen(outcome->history);
     outcome->n_shared = merge->state.n_shared;
     for (gsize i = 0; i < outcome->n_shared; i++) {
         MrgAccount *account = &outcome->shared[i];
         *account = merge->state.shared[i];
-        account->history =
-            mrg_history_append(&merge->view.shared[i], &send, NULL, merge->now_us,
-                               horizon_us, arena, &account->history_length);
+        account->history = mrg_history_append(&merge->view.shared[i], &send, policy,
+                                              merge->now_us, arena, error);
+        if (!account->history)
+            return FALSE;
+        account->history_length = strlen(account->history);
     }
+    return TRUE;
 }
 
 /* Where the copy is held, for those who release it; a queue id that nobody told leaves the
@@ -231,8 +238,9 @@ commit_once(MrgMerge *merge, gboolean is_final, GError **error)
         .queue_id = hold.queue_id,
         .until_us = hold.until_us,
     };
-    if (is_final && (mrg_merge_is_going_out(merge) || pipeline->counts_attempts))
-        add_to_histories(merge, &outcome);
+    if (is_final && (mrg_merge_is_going_out(merge) || pipeline->counts_attempts) &&
+        !add_to_histories(merge, &outcome, error))
+        return MRG_COMMIT_ERROR;
     mrg_merge_start_deadline(merge);
     return mrg_store_commit(pipeline->store, &outcome, merge->deadline_us, error);
 }

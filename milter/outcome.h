@@ -19,7 +19,6 @@ struct MrgPipeline {
     MrgPlanCache *plans;
     MrgLibrary *library;
     MrgIntakeRules rules;
-    gint64 horizon_us;
     gboolean counts_attempts;
 };
 

@@ -490,7 +490,6 @@ mrg_pipeline_new_with(MrgConf *conf, MrgKeyring *keyring, MrgStore *store, GErro
     g_autoptr(MrgPipeline) pipeline = g_new0(MrgPipeline, 1);
     g_atomic_int_set(&pipeline->references, 1);
     pipeline->conf = mrg_conf_ref(conf);
-    pipeline->horizon_us = mrg_policy_horizon_us(&conf->policy);
     pipeline->counts_attempts = mrg_policy_counts_attempts(&conf->policy);
     pipeline->plans = mrg_plan_cache_new(PLANS_KEPT);
     take_rules(pipeline);

@@ -9,10 +9,10 @@
  *     down to limit_min    when it falls below 0.2, and back to limit from 0.5 on;
  *
  * and stays what it is in between, so that one act more or less does not make it swing.  It
- * is found by going through the acts in their order from `limit`; nothing else is kept.
- * A complaint within W is limit_min.  Nobody goes down who had no time to act: that takes a
- * copy at least W / 2 old.  Who has not agreed to a profile gets limit: that we do not see
- * what they do says nothing.
+ * is found by going through all recorded acts in their order; nothing else is kept.  A
+ * complaint within W is limit_min.  Nobody goes down who had no time to act: that takes a
+ * copy that the cap counts, sent at least W / 2 ago.  Who has not agreed to a profile gets
+ * limit: that we do not see what they do says nothing.
  *
  * OWNERSHIP  the text is made in the arena.
  */
@@ -22,6 +22,10 @@
 #include "milter/policy/decide.h"
 
 guint mrg_adaptive_limit(const MrgCap *cap, const MrgStateView *state, gint64 at_us);
+
+/* When the limit may be a greater one although the person does nothing: a complaint is
+ * outside the window then.  0: never. */
+gint64 mrg_adaptive_rise(const MrgCap *cap, const MrgStateView *state, gint64 at_us);
 
 /* ", adaptive: 2 clicks, 3 opens in 30d"; for the reason. */
 const char *mrg_adaptive_inputs(const MrgCap *cap, const MrgStateView *state, gint64 at_us,

@@ -45,11 +45,10 @@ mrg_cap_applies(const MrgCap *cap, const MrgCandidate *candidate)
            fits(cap->senders, candidate->sender) && fits_tags(cap->tags, candidate->tags);
 }
 
-static gboolean
-counts(const MrgCap *cap, const MrgSend *send, const MrgCandidate *candidate)
+gboolean
+mrg_cap_counts(const MrgCap *cap, const MrgSend *send)
 {
-    return send != candidate->own &&
-           (send->kind != MRG_SEND_ATTEMPTED || cap->counts_attempts) &&
+    return (send->kind != MRG_SEND_ATTEMPTED || cap->counts_attempts) &&
            (cap->counts ? mrg_patterns_fit(cap->counts, send->class_name)
                         : mrg_classes_fit(cap->classes, send->class_name)) &&
            fits(cap->campaigns, send->campaign) && fits(cap->senders, send->sender) &&
@@ -81,12 +80,12 @@ is_within(const MrgSend *send, const Window *window)
 }
 
 static guint
-count_within(const MrgCap *cap, const MrgSends *sends, const MrgCandidate *candidate,
-             const Window *window)
+count_within(const MrgCap *cap, const MrgSends *sends, const Window *window)
 {
     guint n = 0;
     for (gsize i = sends->n; i-- > 0 && sends->list[i].at_us > window->after_us;)
-        n += is_within(&sends->list[i], window) && counts(cap, &sends->list[i], candidate);
+        n += &sends->list[i] != sends->copy && is_within(&sends->list[i], window) &&
+             mrg_cap_counts(cap, &sends->list[i]);
     return n;
 }
 
@@ -95,7 +94,7 @@ mrg_cap_used(const MrgCap *cap, const MrgStateView *state, const MrgCandidate *c
              gint64 at_us)
 {
     const Window window = window_of(cap, candidate->zone, at_us);
-    return count_within(cap, mrg_state_sends(state, cap->scope), candidate, &window);
+    return count_within(cap, mrg_state_sends(state, cap->scope), &window);
 }
 
 guint
@@ -110,65 +109,117 @@ mrg_cap_limit(const MrgCap *cap, const MrgStateView *state, const MrgCandidate *
 }
 
 static gboolean
-is_in_gap(const MrgCap *cap, const MrgSends *sends, const MrgCandidate *candidate,
-          gint64 at_us)
+is_in_gap(const MrgCap *cap, const MrgSends *sends, gint64 at_us)
 {
     const Window window = {at_us - cap->min_gap_us, at_us + cap->min_gap_us};
-    return cap->min_gap_us && count_within(cap, sends, candidate, &window);
+    return cap->min_gap_us && count_within(cap, sends, &window);
 }
 
 /* ---- when it passes ---------------------------------------------------- */
 
+/* The copies in the way, each for a stretch of time: what went out from ever on, what is
+ * held from as long before it as after. */
+typedef struct Stretches {
+    gint64 *begins_us; /* of what is held, ascending */
+    gint64 *ends_us;   /* of all, ascending */
+    gsize n_begins, n_ends;
+    gsize n_begun, n_ended;
+} Stretches;
+
+static Stretches
+stretches_new(gsize n, MrgArena *arena)
+{
+    return (Stretches){.begins_us = mrg_arena_array(arena, gint64, n),
+                       .ends_us = mrg_arena_array(arena, gint64, n)};
+}
+
 static void
-keep_first(gint64 *first_us, gint64 at_us, gint64 after_us)
+add_stretch(Stretches *stretches, const MrgSend *send, const Window *stretch)
 {
-    if (at_us > after_us && (!*first_us || at_us < *first_us))
-        *first_us = at_us;
+    if (send->kind == MRG_SEND_HELD)
+        stretches->begins_us[stretches->n_begins++] =
+            MIN(stretch->after_us + 1, stretch->before_us);
+    stretches->ends_us[stretches->n_ends++] = stretch->before_us;
 }
 
-/* The next instant at which the answer may become another; 0: there is none. */
+/* How many are in the way at a time, which never goes back from call to call. */
+static guint
+count_at(Stretches *stretches, gint64 at_us)
+{
+    while (stretches->n_begun < stretches->n_begins &&
+           stretches->begins_us[stretches->n_begun] <= at_us)
+        stretches->n_begun++;
+    while (stretches->n_ended < stretches->n_ends &&
+           stretches->ends_us[stretches->n_ended] <= at_us)
+        stretches->n_ended++;
+    return (guint) (stretches->n_ends - stretches->n_begins + stretches->n_begun -
+                    stretches->n_ended);
+}
+
+/* The earlier of two times, of which 0 is none. */
 static gint64
-next_change(const MrgCap *cap, const MrgStateView *state, const MrgCandidate *candidate,
-            gint64 at_us)
+earlier(gint64 a_us, gint64 b_us)
 {
-    gint64 first_us = 0;
-    const MrgSends *sends = mrg_state_sends(state, cap->scope);
+    return a_us && b_us ? MIN(a_us, b_us) : a_us + b_us;
+}
+
+static gint64
+next_end(const Stretches *stretches)
+{
+    return stretches->n_ended < stretches->n_ends ? stretches->ends_us[stretches->n_ended]
+                                                  : 0;
+}
+
+/* The stretch of a copy is the window as seen from it. */
+static void
+find_stretches(const MrgCap *cap, const MrgSends *sends, const MrgZone *zone,
+               Stretches *of_window, Stretches *of_gap)
+{
+    Window stretch = {0, 0};
     for (gsize i = 0; i < sends->n; i++) {
-        if (!counts(cap, &sends->list[i], candidate))
+        const MrgSend *send = &sends->list[i];
+        if (send == sends->copy || !mrg_cap_counts(cap, send))
             continue;
-        if (cap->period == MRG_PERIOD_ROLLING)
-            keep_first(&first_us, sends->list[i].at_us + cap->per_us, at_us);
+        if (cap->period == MRG_PERIOD_ROLLING || send->at_us >= stretch.before_us)
+            stretch = window_of(cap, zone, send->at_us);
+        const Window gap = {send->at_us - cap->min_gap_us, send->at_us + cap->min_gap_us};
+        add_stretch(of_window, send, &stretch);
         if (cap->min_gap_us)
-            keep_first(&first_us, sends->list[i].at_us + cap->min_gap_us, at_us);
+            add_stretch(of_gap, send, &gap);
     }
-    if (cap->period != MRG_PERIOD_ROLLING)
-        keep_first(&first_us, mrg_period_next(cap->period, candidate->zone, at_us), at_us);
-    return first_us;
 }
 
-static gboolean
-passes(const MrgCap *cap, const MrgStateView *state, const MrgCandidate *candidate,
-       gint64 at_us)
-{
-    return mrg_cap_used(cap, state, candidate, at_us) <
-               mrg_cap_limit(cap, state, candidate, at_us) &&
-           !is_in_gap(cap, mrg_state_sends(state, cap->scope), candidate, at_us);
-}
-
-/* Every change takes at least one copy out of the window or begins a period: so many steps
- * that a window of the copies' longest stretch is behind. */
+/* From one end of a stretch to the next, until no cap is exceeded; 0: that never is. */
 static gint64
 passes_at(const MrgCap *cap, const MrgStateView *state, const MrgCandidate *candidate,
-          gint64 at_us)
+          gint64 at_us, MrgArena *arena)
 {
-    if (!mrg_cap_limit(cap, state, candidate, at_us))
-        return 0;
-    for (gsize i = 0; i < 2 * MRG_HISTORY_MAX + 2; i++) {
-        at_us = next_change(cap, state, candidate, at_us);
-        if (!at_us || passes(cap, state, candidate, at_us))
+    const MrgSends *sends = mrg_state_sends(state, cap->scope);
+    Stretches of_window = stretches_new(sends->n, arena);
+    Stretches of_gap = stretches_new(sends->n, arena);
+    gint64 rises_us = cap->is_adaptive ? mrg_adaptive_rise(cap, state, at_us) : 0;
+    find_stretches(cap, sends, candidate->zone, &of_window, &of_gap);
+    while (at_us) {
+        guint n = count_at(&of_window, at_us);
+        if (!count_at(&of_gap, at_us) && n < mrg_cap_limit(cap, state, candidate, at_us))
             return at_us;
+        gint64 ends_us = earlier(next_end(&of_window), next_end(&of_gap));
+        at_us = earlier(ends_us, rises_us > at_us ? rises_us : 0);
     }
     return 0;
+}
+
+gint64
+mrg_cap_span_us(const MrgCap *cap)
+{
+    /* An hour more than the longest one, for a clock that is put back. */
+    static const gint64 hours[] = {[MRG_PERIOD_DAY] = 25,
+                                   [MRG_PERIOD_WEEK] = 7 * 24 + 1,
+                                   [MRG_PERIOD_MONTH] = 31 * 24 + 1};
+    gint64 window_us = cap->period == MRG_PERIOD_ROLLING
+                           ? cap->per_us
+                           : hours[cap->period] * 3600 * G_USEC_PER_SEC;
+    return MAX(window_us, cap->min_gap_us);
 }
 
 /* ---- the reason -------------------------------------------------------- */
@@ -185,11 +236,11 @@ mrg_cap_reason(const MrgCap *cap, const MrgStateView *state, const MrgCandidate 
             arena, "cap: %s (%u of %u in %s%s)", cap->name, used, limit,
             mrg_cap_window(cap, arena),
             cap->is_adaptive ? mrg_adaptive_inputs(cap, state, at_us, arena) : "");
-    else if (is_in_gap(cap, mrg_state_sends(state, cap->scope), candidate, at_us))
+    else if (is_in_gap(cap, mrg_state_sends(state, cap->scope), at_us))
         reason = mrg_arena_printf(arena, "cap: %s (the last one under %s ago)", cap->name,
                                   mrg_duration_print(cap->min_gap_us, arena));
     if (reason && retry_at_us)
-        *retry_at_us = passes_at(cap, state, candidate, at_us);
+        *retry_at_us = passes_at(cap, state, candidate, at_us, arena);
     return reason;
 }
 

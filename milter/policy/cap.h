@@ -16,6 +16,9 @@
 /* Whether the cap may stop this copy. */
 gboolean mrg_cap_applies(const MrgCap *cap, const MrgCandidate *candidate);
 
+/* Whether a copy is of those that it counts. */
+gboolean mrg_cap_counts(const MrgCap *cap, const MrgSend *send);
+
 /* How much of the cap is used at a time. */
 guint mrg_cap_used(const MrgCap *cap, const MrgStateView *state,
                    const MrgCandidate *candidate, gint64 at_us);
@@ -29,6 +32,9 @@ guint mrg_cap_limit(const MrgCap *cap, const MrgStateView *state,
 const char *mrg_cap_reason(const MrgCap *cap, const MrgStateView *state,
                            const MrgCandidate *candidate, gint64 at_us, gint64 *retry_at_us,
                            MrgArena *arena);
+
+/* How far back it looks. */
+gint64 mrg_cap_span_us(const MrgCap *cap);
 
 /* "24h", "calendar-day" */
 const char *mrg_cap_window(const MrgCap *cap, MrgArena *arena);

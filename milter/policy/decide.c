@@ -33,16 +33,6 @@ person_reason(const MrgPolicy *policy, const MrgStateView *state,
     return reason;
 }
 
-/* The person's wish as a cap like any other: it can only tighten. */
-static MrgCap
-preference_cap(const MrgPreference *preference)
-{
-    return (MrgCap){.name = "preference",
-                    .limit = preference->limit,
-                    .per_us = preference->per_us,
-                    .on_exceed = MRG_VERDICT_DROP};
-}
-
 /* The first cap that is exceeded at that time; NULL when all let it through. */
 static const char *
 first_exceeded(const MrgPolicy *policy, const MrgStateView *state,
@@ -61,7 +51,7 @@ first_exceeded(const MrgPolicy *policy, const MrgStateView *state,
     }
     if (reason || !candidate->preference.per_us)
         return reason;
-    const MrgCap wish = preference_cap(&candidate->preference);
+    const MrgCap wish = mrg_preference_cap(&candidate->preference);
     *verdict = wish.on_exceed;
     return mrg_cap_applies(&wish, candidate)
                ? mrg_cap_reason(&wish, state, candidate, at_us, NULL, arena)
@@ -130,15 +120,25 @@ mrg_preference_read(const MrgValue *value)
     static const struct {
         const char *word;
         gint64 days;
-    } words[] = {{"daily", 1}, {"weekly", 7}, {"monthly", 30}};
+    } words[] = {{"daily", 1}, {"weekly", 7}, {"monthly", MRG_WISH_SPAN_US / DAY_US}};
     const MrgPreference none = {.limit = MRG_UNLIMITED};
     for (gsize i = 0; value->type == MRG_VALUE_STRING && i < G_N_ELEMENTS(words); i++)
         if (strlen(words[i].word) == value->length &&
             memcmp(words[i].word, value->text, value->length) == 0)
             return (MrgPreference){1, words[i].days * DAY_US};
-    if (value->type != MRG_VALUE_NUMBER || !(value->number >= 0 && value->number <= 10000))
+    if (value->type != MRG_VALUE_NUMBER ||
+        !(value->number >= 0 && value->number <= MRG_WISH_MAX))
         return none;
     return (MrgPreference){(guint) value->number, 7 * DAY_US};
+}
+
+MrgCap
+mrg_preference_cap(const MrgPreference *preference)
+{
+    return (MrgCap){.name = "preference",
+                    .limit = preference->limit,
+                    .per_us = preference->per_us,
+                    .on_exceed = MRG_VERDICT_DROP};
 }
 
 /* ---- what a policy asks for --------------------------------------------- */
@@ -188,29 +188,6 @@ mrg_classes_fit(MrgPatterns classes, const char *class_name)
 {
     return classes ? mrg_patterns_fit(classes, class_name)
                    : strcmp(class_name, MRG_CLASS_TRANSACTIONAL) != 0;
-}
-
-/* An hour more than the longest one, for a clock that is put back. */
-static gint64
-window_us(const MrgCap *cap)
-{
-    static const gint64 days[] = {
-        [MRG_PERIOD_DAY] = 1, [MRG_PERIOD_WEEK] = 7, [MRG_PERIOD_MONTH] = 31};
-    if (cap->period == MRG_PERIOD_ROLLING)
-        return cap->per_us;
-    return days[cap->period] * DAY_US + DAY_US / 24;
-}
-
-gint64
-mrg_policy_horizon_us(const MrgPolicy *policy)
-{
-    gint64 horizon_us = 0;
-    for (gsize i = 0; i < policy->n_caps; i++) {
-        const MrgCap *cap = &policy->caps[i];
-        horizon_us = MAX(horizon_us, MAX(window_us(cap), cap->min_gap_us));
-        horizon_us = MAX(horizon_us, cap->adaptive_window_us);
-    }
-    return horizon_us;
 }
 
 gboolean

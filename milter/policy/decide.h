@@ -70,6 +70,7 @@ typedef struct MrgPolicy {
     const MrgQuiet *quiets;
     gsize n_quiets;
     gint64 pause_complaint_us, pause_unsubscribe_us; /* 0: none */
+    gboolean has_wishes;                             /* candidates may have a preference */
 } MrgPolicy;
 
 /* The person's own wish: at most so many within the time; MRG_UNLIMITED for none said. */
@@ -85,8 +86,7 @@ typedef struct MrgCandidate {
     const char *list;    /* "list:NAME" suppressions are for it; NULL: of no list */
     const MrgZone *zone; /* the person's; NULL: UTC */
     MrgPreference preference;
-    gint64 send_at_us;  /* 0: now */
-    const MrgSend *own; /* this copy's own entry, of state's own history, or NULL */
+    gint64 send_at_us; /* 0: now */
 } MrgCandidate;
 
 typedef struct MrgDecision {
@@ -105,17 +105,21 @@ void mrg_decide(const MrgPolicy *policy, const MrgStateView *state,
                 const MrgCandidate *candidate, gint64 now_us, MrgArena *arena,
                 MrgDecision *decision);
 
-/* "daily", "weekly", "monthly", or how many a week; anything else is no wish. */
+#define MRG_WISH_MAX 100                                            /* copies */
+#define MRG_WISH_SPAN_US (30 * MRG_DAY_S * (gint64) G_USEC_PER_SEC) /* of the longest */
+
+/* "daily", "weekly", "monthly" (30 days), or how many a week, up to MRG_WISH_MAX; anything
+ * else is no wish. */
 MrgPreference mrg_preference_read(const MrgValue *value);
+
+/* A wish as a cap like any other. */
+MrgCap mrg_preference_cap(const MrgPreference *preference);
 
 /* Whether one of the patterns fits; NULL fits nothing. */
 gboolean mrg_patterns_fit(MrgPatterns patterns, const char *text);
 /* Those of a rule for classes: NULL fits all but transactional. */
 gboolean mrg_classes_fit(MrgPatterns classes, const char *class_name);
 gboolean mrg_patterns_fit_bytes(MrgPatterns patterns, const char *text, gsize length);
-
-/* The longest window of all caps: older history need not be kept. */
-gint64 mrg_policy_horizon_us(const MrgPolicy *policy);
 
 /* What of a person a policy asks for beyond their own state. */
 gboolean mrg_policy_has_scope(const MrgPolicy *policy, MrgScope scope);

@@ -35,15 +35,6 @@ is_name_byte(char c)
     return g_ascii_isalnum(c) || c == '.' || c == '_' || c == '-';
 }
 
-static gboolean
-is_name(const char *name)
-{
-    gsize length = 0;
-    while (is_name_byte(name[length]))
-        length++;
-    return !name[length] && length >= 1 && length <= NAME_MAX_BYTES;
-}
-
 static const char *
 read_name(Reader *reader)
 {
@@ -81,7 +72,7 @@ read_word(Reader *reader, gsize max, gboolean (*is_byte)(char c))
     return length == 1 && *start == '-' ? "" : mrg_arena_dup(reader->arena, start, length);
 }
 
-static const char kinds[] = "sha"; /* by MrgSendKind */
+static const char kinds[] = MRG_SEND_KINDS;
 
 static gboolean
 read_kind(Reader *reader, MrgSendKind *kind)
@@ -156,7 +147,7 @@ read_sends(MrgSends *sends, const MrgAccount *account, MrgArena *arena, GError *
     }
     if (reader.cursor != reader.end)
         return fail(error, n + 1, "has no end");
-    *sends = (MrgSends){list, n};
+    *sends = (MrgSends){.list = list, .n = n};
     return TRUE;
 }
 
@@ -168,70 +159,41 @@ mrg_state_read(MrgStateView *view, const MrgState *state, const MrgScope *scopes
     for (gsize i = 0; i < state->n_shared; i++) {
         if (!read_sends(&view->shared[i], &state->shared[i], arena, error))
             return FALSE;
-        view->scopes[i] = scopes[i];
+        view->shared[i].scope = scopes[i];
     }
     return read_sends(&view->own, &state->own, arena, error);
+}
+
+/* It was recorded for the time at which it was to go out; one that waits for somebody, for
+ * when it was held, which may be later now: it came again since. */
+static const MrgSend *
+find_copy(const MrgSends *sends, const MrgHold *hold)
+{
+    gint64 at_us = hold->until_us ? hold->until_us : hold->at_us;
+    for (gsize i = sends->n; i-- > 0;) {
+        const MrgSend *send = &sends->list[i];
+        if (send->kind == MRG_SEND_HELD &&
+            (send->at_us == at_us || (!hold->until_us && send->at_us < at_us)) &&
+            strcmp(send->campaign, hold->campaign) == 0 &&
+            strcmp(send->class_name, hold->class_name) == 0)
+            return send;
+    }
+    return NULL;
+}
+
+void
+mrg_state_find_copy(MrgStateView *view, const MrgHold *hold)
+{
+    view->own.copy = find_copy(&view->own, hold);
+    for (gsize i = 0; i < MRG_SHARED_MAX; i++)
+        view->shared[i].copy = find_copy(&view->shared[i], hold);
 }
 
 const MrgSends *
 mrg_state_sends(const MrgStateView *view, MrgScope scope)
 {
     for (gsize i = 0; scope != MRG_SCOPE_PERSON && i < MRG_SHARED_MAX; i++)
-        if (view->scopes[i] == scope)
+        if (view->shared[i].scope == scope)
             return &view->shared[i];
     return &view->own;
-}
-
-static const char *
-or_dash(const char *text)
-{
-    return text && *text ? text : "-";
-}
-
-static void
-write_send(GString *text, const MrgSend *send, gint64 at_us)
-{
-    gboolean is_plain = send->kind == MRG_SEND_SENT && (!send->sender || !*send->sender) &&
-                        (!send->tags || !*send->tags);
-    g_string_append_printf(text, "%" G_GINT64_FORMAT " %s %s", at_us, send->class_name,
-                           send->campaign);
-    if (!is_plain)
-        g_string_append_printf(text, " %s %s %c", or_dash(send->sender),
-                               or_dash(send->tags), kinds[send->kind]);
-    g_string_append_c(text, '\n');
-}
-
-static gint64
-time_of_new(const MrgSends *sends, const MrgSend *send)
-{
-    gint64 at_us = MAX(send->at_us, 0);
-    for (gsize i = sends->n; send->kind != MRG_SEND_HELD && i-- > 0;)
-        if (sends->list[i].kind != MRG_SEND_HELD)
-            return MAX(at_us, sends->list[i].at_us);
-    return at_us;
-}
-
-const char *
-mrg_history_append(const MrgSends *sends, const MrgSend *send, const MrgSend *replaced,
-                   gint64 now_us, gint64 horizon_us, MrgArena *arena, gsize *length)
-{
-    g_assert(is_name(send->class_name) && is_name(send->campaign));
-    gint64 at_us = time_of_new(sends, send);
-    gint64 forgotten_us = MAX(now_us, 0) - horizon_us;
-    gsize first = sends->n - MIN(sends->n, MRG_HISTORY_MAX - 1);
-    gboolean is_written = FALSE;
-    g_autoptr(GString) text = g_string_new(NULL);
-    for (gsize i = first; i < sends->n; i++) {
-        const MrgSend *old = &sends->list[i];
-        if (!is_written && old->at_us > at_us) {
-            write_send(text, send, at_us);
-            is_written = TRUE;
-        }
-        if (old != replaced && old->at_us > forgotten_us)
-            write_send(text, old, old->at_us);
-    }
-    if (!is_written)
-        write_send(text, send, at_us);
-    *length = text->len;
-    return mrg_arena_dup(arena, text->str, text->len);
 }

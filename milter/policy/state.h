@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * state: a person's state as the policy reads it, and the history it writes back.
+ * state: a person's state as the policy reads it.
  *
  * The history is text, a line per copy that counts, oldest first:
  *
@@ -21,9 +21,7 @@
 #include "base/arena.h"
 #include "plugins/merganser-plugin.h"
 
-/* More copies to one person within the longest window than any policy means; beyond
- * it the oldest are forgotten. */
-#define MRG_HISTORY_MAX 512
+#define MRG_HISTORY_MAX 512 /* lines; no limit of a cap is greater */
 #define MRG_SENDER_MAX 255
 #define MRG_TAGS_MAX 255
 
@@ -32,6 +30,7 @@ typedef enum {
     MRG_SEND_HELD,     /* will go out at its time; recorded ahead */
     MRG_SEND_ATTEMPTED /* withheld; counts where a cap counts attempts */
 } MrgSendKind;
+#define MRG_SEND_KINDS "sha" /* as written, in their order */
 
 typedef struct MrgSend {
     gint64 at_us;
@@ -42,34 +41,32 @@ typedef struct MrgSend {
     MrgSendKind kind;
 } MrgSend;
 
+/* Whom a cap counts together. */
+typedef enum { MRG_SCOPE_PERSON, MRG_SCOPE_DOMAIN, MRG_SCOPE_HOUSEHOLD } MrgScope;
+
+/* One account's. */
 typedef struct MrgSends {
     const MrgSend *list; /* oldest first */
     gsize n;
+    MrgScope scope;
+    const MrgSend *copy; /* what is in question is on the list already: it does not count
+                          * against itself, and is replaced; NULL: it is not */
 } MrgSends;
-
-/* Whom a cap counts together. */
-typedef enum { MRG_SCOPE_PERSON, MRG_SCOPE_DOMAIN, MRG_SCOPE_HOUSEHOLD } MrgScope;
 
 typedef struct MrgStateView {
     const MrgState *state; /* borrowed */
     MrgSends own;
-    MrgSends shared[MRG_SHARED_MAX]; /* as in state */
-    MrgScope scopes[MRG_SHARED_MAX]; /* what those are; PERSON: not there */
+    MrgSends shared[MRG_SHARED_MAX]; /* as in state; scope PERSON: not there */
 } MrgStateView;
 
 /* scopes says what the shared accounts of state are. */
 gboolean mrg_state_read(MrgStateView *view, const MrgState *state, const MrgScope *scopes,
                         MrgArena *arena, GError **error);
 
+/* Whose next decision is about the copy that is held: finds its entry in every account. */
+void mrg_state_find_copy(MrgStateView *view, const MrgHold *hold);
+
 /* What a cap of this scope counts: of somebody who has no household, the person's own. */
 const MrgSends *mrg_state_sends(const MrgStateView *view, MrgScope scope);
-
-/* The history with one more send, without what is older than horizon_us before now_us, and
- * without the send that the new one replaces (NULL: none).  A clock that went back does not
- * reorder: a send is as late as the last that went out; one that is held stands at its
- * time. class_name and campaign must be [A-Za-z0-9._-]{1,64}. */
-const char *mrg_history_append(const MrgSends *sends, const MrgSend *send,
-                               const MrgSend *replaced, gint64 now_us, gint64 horizon_us,
-                               MrgArena *arena, gsize *length);
 
 #endif

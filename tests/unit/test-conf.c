@@ -116,11 +116,15 @@ mistakes_name_line_and_remedy(void)
         {"[cap a]\nlimit = 1\nper = 0s\n",
          "t.conf:1:1: [cap a]: 'per' must be a duration above zero such as 24h or 7d, or "
          "calendar-day|calendar-week|calendar-month"},
-        {"[cap a]\nlimit = -1\nper = 1d\n",
-         "t.conf:1:1: [cap a]: 'limit' must be a whole number, or unlimited"},
+        {"[cap a]\nlimit = -1\nper = 1d\n", "t.conf:1:1: [cap a]: 'limit' must be a whole "
+                                            "number up to 512 (so many copies are "
+                                            "remembered), or unlimited"},
+        {"[cap a]\nlimit = 513\nper = 1d\n", "t.conf:1:1: [cap a]: 'limit' must be a whole "
+                                             "number up to 512 (so many copies are "
+                                             "remembered), or unlimited"},
         {"[cap a]\nlimit = 2\nper = 1d\nlimit_min = 3\nlimit_max = 4\n",
          "t.conf:1:1: [cap a]: an adaptive limit needs limit_min, limit and limit_max, in "
-         "this order of size"},
+         "this order of size, up to 512"},
         {"[cap a]\nlimit = 2\nper = 1d\nreserve = 1\n",
          "t.conf:1:1: [cap a]: 'reserve' needs 'reserve_for'"},
         {"[quiet]\nfrom = 21:00\n", "t.conf:1:1: a quiet needs a name: [quiet night]"},

@@ -178,7 +178,8 @@ make_world(World *world, GRand *random)
                                       .to_s = g_rand_int_range(random, 0, 25) * 3600,
                                       .days = g_rand_int(random) & 0x7f,
                                       .classes = pick(random, only_promo, all)};
-    world->view = (MrgStateView){.state = &world->state, .own = {world->sends, n}};
+    world->view =
+        (MrgStateView){.state = &world->state, .own = {.list = world->sends, .n = n}};
     MrgSend like = make_send(random, 0);
     world->candidate = (MrgCandidate){
         .campaign = like.campaign,
@@ -188,9 +189,9 @@ make_world(World *world, GRand *random)
         .zone = mrg_zone_find(world->place->name, NULL),
         .send_at_us = g_rand_int(random) % 3
                           ? 0
-                          : (world->now + g_rand_int_range(random, -5, 60)) * HOUR,
-        .own = n && g_rand_int(random) % 4 == 0 ? &world->sends[g_rand_int(random) % n]
-                                                : NULL};
+                          : (world->now + g_rand_int_range(random, -5, 60)) * HOUR};
+    if (n && g_rand_int(random) % 4 == 0)
+        world->view.own.copy = &world->sends[g_rand_int(random) % n];
 }
 
 /* ---- the judge ------------------------------------------------------------- */
@@ -227,7 +228,7 @@ static gboolean
 is_counted(const MrgCap *cap, const World *world, const MrgSend *send)
 {
     MrgPatterns wanted = cap->counts ? cap->counts : cap->classes;
-    if (send == world->candidate.own ||
+    if (send == world->view.own.copy ||
         (send->kind == MRG_SEND_ATTEMPTED && !cap->counts_attempts))
         return FALSE;
     return is_class(wanted, send->class_name) &&

@@ -3,124 +3,11 @@
 
 #include <string.h>
 
-#include "milter/error.h"
 #include "milter/policy/cap.h"
 
 #define HOUR G_GINT64_CONSTANT(3600000000)
 #define DAY (24 * HOUR)
 #define NOW (1000 * DAY)
-
-/* ---- history ----------------------------------------------------------- */
-
-static gboolean
-read_history(const char *text, gsize length, MrgStateView *view, MrgArena *arena,
-             GError **error)
-{
-    MrgState *state = mrg_arena_array(arena, MrgState, 1);
-    state->own.history = text;
-    state->own.history_length = length;
-    return mrg_state_read(view, state, NULL, arena, error);
-}
-
-static void
-history_reads_back(void)
-{
-    g_autoptr(MrgArena) arena = mrg_arena_new();
-    g_autoptr(GError) error = NULL;
-    MrgStateView view;
-    const char *text = "5 promo spring\n5 news A.b-c_9\n900719925474099 transactional x\n";
-    g_assert_true(read_history(text, strlen(text), &view, arena, &error));
-    g_assert_cmpuint(view.own.n, ==, 3);
-    g_assert_cmpint(view.own.list[2].at_us, ==, G_GINT64_CONSTANT(900719925474099));
-    g_assert_cmpstr(view.own.list[1].class_name, ==, "news");
-    g_assert_cmpstr(view.own.list[1].campaign, ==, "A.b-c_9");
-
-    gsize length;
-    MrgSend send = {
-        .at_us = view.own.list[2].at_us + 1, .class_name = "promo", .campaign = "autumn"};
-    text = mrg_history_append(&view.own, &send, NULL, 0, DAY * 99999, arena, &length);
-    g_assert_cmpstr(text, ==,
-                    "5 promo spring\n5 news A.b-c_9\n900719925474099 transactional x\n"
-                    "900719925474100 promo autumn\n");
-    g_assert_cmpuint(length, ==, strlen(text));
-    g_assert_true(read_history("", 0, &view, arena, &error));
-    g_assert_cmpuint(view.own.n, ==, 0);
-}
-
-static void
-malformed_history_is_refused(void)
-{
-    static const char *const faults[] = {
-        "\n",
-        "5\n",
-        "5 promo\n",
-        "5 promo spring",
-        "5 promo spring \n",
-        " 5 promo spring\n",
-        "5  promo spring\n",
-        "-5 promo spring\n",
-        "x promo spring\n",
-        "5 pro\tmo spring\n",
-        "5 promo spring\n4 promo spring\n",
-        "5 promo spring\n\n",
-        "5 promo spring\nrest",
-        "1234567890123456789 promo spring\n",
-        "5 promo spr\xc3\xbcng\n",
-        "5 promo \n",
-        "5 promo 12345678901234567890123456789012345678901234567890123456789012345\n",
-    };
-    g_autoptr(MrgArena) arena = mrg_arena_new();
-    MrgStateView view;
-    for (gsize i = 0; i < G_N_ELEMENTS(faults); i++) {
-        g_autoptr(GError) error = NULL;
-        g_autofree char *exact = g_memdup2(faults[i], strlen(faults[i]));
-        g_test_message("case %u", (guint) i);
-        g_assert_false(read_history(exact, strlen(faults[i]), &view, arena, &error));
-        g_assert_error(error, MRG_ERROR, MRG_ERROR_HISTORY);
-    }
-    g_autoptr(GError) error = NULL;
-    g_assert_false(read_history("5 pro\0mo spring\n", 16, &view, arena, &error));
-}
-
-static void
-history_is_bounded(void)
-{
-    g_autoptr(MrgArena) arena = mrg_arena_new();
-    g_autoptr(GError) error = NULL;
-    MrgStateView view;
-    const char *text = "";
-    gsize length = 0;
-    for (gint64 i = 0; i < MRG_HISTORY_MAX + 10; i++) {
-        g_assert_true(read_history(text, length, &view, arena, &error));
-        MrgSend send = {.at_us = i, .class_name = "promo", .campaign = "spring"};
-        text = mrg_history_append(&view.own, &send, NULL, i, DAY, arena, &length);
-    }
-    g_assert_true(read_history(text, length, &view, arena, &error));
-    g_assert_cmpuint(view.own.n, ==, MRG_HISTORY_MAX);
-    g_assert_cmpint(view.own.list[0].at_us, ==, 10);
-
-    g_autofree char *long_text = g_strconcat("0 promo spring\n", text, NULL);
-    g_assert_false(read_history(long_text, strlen(long_text), &view, arena, &error));
-    g_assert_error(error, MRG_ERROR, MRG_ERROR_HISTORY);
-}
-
-static void
-history_forgets_beyond_the_horizon(void)
-{
-    g_autoptr(MrgArena) arena = mrg_arena_new();
-    g_autoptr(GError) error = NULL;
-    MrgStateView view;
-    gsize length;
-    MrgSend send = {.at_us = 105, .class_name = "b", .campaign = "y"};
-    g_assert_true(read_history("5 a x\n6 a x\n", 12, &view, arena, &error));
-    g_assert_cmpstr(
-        mrg_history_append(&view.own, &send, NULL, send.at_us, 100, arena, &length), ==,
-        "6 a x\n105 b y\n");
-    send.at_us = 3; /* the clock went back */
-    g_assert_cmpstr(
-        mrg_history_append(&view.own, &send, NULL, send.at_us, 100, arena, &length), ==,
-        "5 a x\n6 a x\n6 b y\n");
-}
 
 /* ---- decide, by table --------------------------------------------------- */
 
@@ -242,7 +129,9 @@ decide_row(const Row *row, MrgArena *arena, MrgDecision *decision)
         .suppressions = &row->suppression,
         .n_suppressions = row->suppression.scope ? 1 : 0,
     };
-    MrgPolicy policy = {row->caps, count_caps(row->caps), row->fallback, NULL, 0, 0, 0};
+    MrgPolicy policy = {.caps = row->caps,
+                        .n_caps = count_caps(row->caps),
+                        .consent_default = row->fallback};
     MrgCandidate candidate = {.campaign = "spring", .class_name = row->class_name};
     MrgStateView view;
     mrg_state_read(&view, &state, NULL, arena, &error);
@@ -283,46 +172,6 @@ tracking_needs_a_record(void)
     g_assert_false(decision.may_track_open);
     consents[1] = (MrgConsent){"track_open", GRANTED, 2, ""};
     g_assert_false(mrg_consent_is_granted(&view, "track_open", GRANTED));
-}
-
-static void
-horizon_is_the_longest_window(void)
-{
-    MrgCap caps[] = {CAP("a", 1, DAY, 0, NULL, DROP),
-                     CAP("b", 1, HOUR, 3 * DAY, NULL, DROP),
-                     CAP("c", 1, 2 * DAY, 0, NULL, DROP)};
-    MrgPolicy policy = {.caps = caps, .n_caps = 3};
-    g_assert_cmpint(mrg_policy_horizon_us(&policy), ==, 3 * DAY);
-    policy.n_caps = 0;
-    g_assert_cmpint(mrg_policy_horizon_us(&policy), ==, 0);
-}
-
-/* ---- what the history says of a copy ---------------------------------------- */
-
-static void
-history_keeps_what_a_copy_was(void)
-{
-    g_autoptr(MrgArena) arena = mrg_arena_new();
-    g_autoptr(GError) error = NULL;
-    MrgStateView view;
-    gsize length;
-    const char *text = "5 promo spring shop.example sale,new h\n";
-    const MrgSend plain = {.at_us = 3, .class_name = "news", .campaign = "x"};
-    const MrgSend tried = {.at_us = 4,
-                           .class_name = "a",
-                           .campaign = "b",
-                           .tags = "t",
-                           .kind = MRG_SEND_ATTEMPTED};
-    g_assert_true(read_history(text, strlen(text), &view, arena, &error));
-    g_assert_cmpstr(view.own.list[0].sender, ==, "shop.example");
-    g_assert_cmpstr(view.own.list[0].tags, ==, "sale,new");
-    g_assert_cmpint(view.own.list[0].kind, ==, MRG_SEND_HELD);
-    /* What goes out before a held copy stands before it. */
-    text = mrg_history_append(&view.own, &plain, NULL, 3, DAY, arena, &length);
-    g_assert_cmpstr(text, ==, "3 news x\n5 promo spring shop.example sale,new h\n");
-    g_assert_true(read_history(text, length, &view, arena, &error));
-    text = mrg_history_append(&view.own, &tried, &view.own.list[1], 4, DAY, arena, &length);
-    g_assert_cmpstr(text, ==, "3 news x\n4 a b - t a\n");
 }
 
 /* ---- rules of their own ------------------------------------------------------ */
@@ -562,6 +411,39 @@ a_limit_adapts_with_hysteresis(void)
     }
 }
 
+/* Whoever got none of this mail yet could not open it. */
+static void
+only_who_got_mail_is_found_idle(void)
+{
+    static const struct {
+        const char *send; /* 20 days ago */
+        guint limit;
+    } cases[] = {{"promo c", 1},       {"transactional c", 3},
+                 {"promo c - - a", 3}, {"promo c - - h", 3},
+                 {"news c", 1},        {"promo c a.example - s", 1}};
+    g_autoptr(MrgArena) arena = mrg_arena_new();
+    MrgConsent profile = {"profile", GRANTED, 1, ""};
+    MrgCap cap = CAP("week", 3, 7 * DAY, 0, NULL, DROP);
+    cap.is_adaptive = cap.counts_attempts = TRUE;
+    cap.limit_min = 1;
+    cap.limit_max = 6;
+    cap.adaptive_window_us = 30 * DAY;
+    const MrgCandidate candidate = {.campaign = "c", .class_name = "promo"};
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GError) error = NULL;
+        MrgStateView view;
+        g_autofree char *history =
+            g_strdup_printf("%" G_GINT64_FORMAT " %s\n", NOW - 20 * DAY, cases[i].send);
+        MrgState state = {.consents = &profile,
+                          .n_consents = 1,
+                          .own = {.history = history, .history_length = strlen(history)}};
+        g_test_message("%s", cases[i].send);
+        g_assert_true(mrg_state_read(&view, &state, NULL, arena, &error));
+        g_assert_cmpuint(mrg_cap_limit(&cap, &view, &candidate, NOW), ==, cases[i].limit);
+        g_assert_cmpuint(mrg_cap_limit(&cap, &view, &candidate, NOW - 6 * DAY), ==, 3);
+    }
+}
+
 static void
 a_domain_counts_for_everybody(void)
 {
@@ -591,13 +473,8 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/policy/history/reads-back", history_reads_back);
-    g_test_add_func("/policy/history/malformed", malformed_history_is_refused);
-    g_test_add_func("/policy/history/bounded", history_is_bounded);
-    g_test_add_func("/policy/history/horizon", history_forgets_beyond_the_horizon);
     g_test_add_func("/policy/decide/table", every_case_of_the_table);
     g_test_add_func("/policy/decide/tracking", tracking_needs_a_record);
-    g_test_add_func("/policy/history/words", history_keeps_what_a_copy_was);
     g_test_add_func("/policy/calendar", a_rolling_day_has_no_hole_at_midnight);
     g_test_add_func("/policy/wall", a_wall_time_in_a_gap_is_the_first_instant_after);
     g_test_add_func("/policy/quiet", quiet_hours_hold_until_they_end);
@@ -605,7 +482,7 @@ main(int argc, char **argv)
     g_test_add_func("/policy/lists", lists_and_wishes_count);
     g_test_add_func("/policy/patterns", patterns_fit_the_whole_of_a_text);
     g_test_add_func("/policy/adaptive", a_limit_adapts_with_hysteresis);
+    g_test_add_func("/policy/idle", only_who_got_mail_is_found_idle);
     g_test_add_func("/policy/scope", a_domain_counts_for_everybody);
-    g_test_add_func("/policy/horizon", horizon_is_the_longest_window);
     return g_test_run();
 }
