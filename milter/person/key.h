@@ -36,6 +36,7 @@ typedef enum {
 typedef struct MrgTokenKeys {
     guint8 seal[MRG_SECRET_BYTES];
     guint8 nonce[MRG_SECRET_BYTES];
+    guint8 tag[16];
 } MrgTokenKeys;
 
 MrgKeyring *mrg_keyring_load(const char *path, GError **error);
