@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ctl/json-exact.h"
+#include "ctl/owner.h"
 #include "ctl/verb.h"
 #include "milter/clock.h"
 
@@ -26,7 +27,7 @@ mrg_people_open(MrgPeople *people, const MrgTool *tool)
     g_autoptr(GError) error = NULL;
     people->arena = mrg_arena_new();
     people->conf = mrg_conf_load(tool->conf_path, &error);
-    if (people->conf)
+    if (people->conf && mrg_owner_become(people->conf->keys_file, &error))
         people->keyring = mrg_keyring_load(people->conf->keys_file, &error);
     if (people->keyring)
         people->store = mrg_conf_open_store(people->conf, &error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs programs of Postfix: no shell, no more output than is bounded, no longer than
- * needed. */
+ * needed.  What is passed on as it comes has no bound; its silence has. */
 #include "config.h"
 
 #include <errno.h>
@@ -19,6 +19,9 @@ typedef struct Run {
     GPollFD pipes[2]; /* stdout, stderr */
     GPid pid;
     GString *said[2];
+    gint64 end_us;
+    MrgOutputVisit visit; /* NULL: stdout is kept */
+    gpointer context;
 } Run;
 
 /* An administrator's PATH need not hold sbin. */
@@ -41,11 +44,29 @@ find_program(const char *name, GError **error)
     return path;
 }
 
+static gint64
+deadline_us(void)
+{
+    return g_get_monotonic_time() + RUN_SECONDS * G_USEC_PER_SEC;
+}
+
+/* FALSE where that is enough. */
+static gboolean
+take(Run *run, int i, const char *chunk, gsize length)
+{
+    if (i == 0 && run->visit) {
+        run->end_us = deadline_us();
+        return run->visit(chunk, length, run->context);
+    }
+    g_string_append_len(run->said[i], chunk, (gssize) length);
+    return run->said[i]->len <= MRG_POSTCONF_OUTPUT_MAX;
+}
+
 /* FALSE at the end of both pipes, or where it went on for too long or said too much. */
 static gboolean
-read_more(Run *run, gint64 end_us)
+read_more(Run *run)
 {
-    gint64 left_us = end_us - g_get_monotonic_time();
+    gint64 left_us = run->end_us - g_get_monotonic_time();
     gboolean is_open = run->pipes[0].fd >= 0 || run->pipes[1].fd >= 0;
     if (!is_open || left_us <= 0)
         return FALSE;
@@ -57,9 +78,7 @@ read_more(Run *run, gint64 end_us)
         if (!run->pipes[i].revents)
             continue;
         ssize_t got = read(run->pipes[i].fd, chunk, sizeof chunk);
-        if (got > 0)
-            g_string_append_len(run->said[i], chunk, got);
-        if (run->said[i]->len > MRG_POSTCONF_OUTPUT_MAX)
+        if (got > 0 && !take(run, i, chunk, (gsize) got))
             return FALSE;
         if (got == 0 || (got < 0 && errno != EINTR)) {
             close(run->pipes[i].fd);
@@ -73,8 +92,8 @@ read_more(Run *run, gint64 end_us)
 static int
 finish(Run *run)
 {
-    gint64 end_us = g_get_monotonic_time() + RUN_SECONDS * G_USEC_PER_SEC;
-    while (read_more(run, end_us)) {
+    run->end_us = deadline_us();
+    while (read_more(run)) {
     }
     gboolean is_done = run->pipes[0].fd < 0 && run->pipes[1].fd < 0;
     if (!is_done)
@@ -99,11 +118,11 @@ last_complaint(const char *said)
     return g_strdup(n ? lines[n - 1] : "");
 }
 
-static char *
-result(Run *run, int status, const char *program, GError **error)
+static gboolean
+check_end(const Run *run, int status, const char *program, GError **error)
 {
     if (status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return g_string_free(g_steal_pointer(&run->said[0]), FALSE);
+        return TRUE;
     g_autofree char *complaint = last_complaint(run->said[1]->str);
     if (status == -1)
         g_set_error(error, MRG_ERROR, MRG_ERROR_CONFIG,
@@ -112,16 +131,16 @@ result(Run *run, int status, const char *program, GError **error)
     else
         g_set_error(error, MRG_ERROR, MRG_ERROR_CONFIG, "%s failed: %s", program,
                     *complaint ? complaint : "it does not say why");
-    return NULL;
+    return FALSE;
 }
 
-char *
-mrg_postfix_run(const char *program, const char *directory, const char *const *arguments,
-                GError **error)
+static gboolean
+start(Run *run, const char *program, const char *directory, const char *const *arguments,
+      GError **error)
 {
     g_autofree char *path = find_program(program, error);
     if (!path)
-        return NULL;
+        return FALSE;
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
     g_ptr_array_add(argv, path);
     if (directory) {
@@ -132,18 +151,43 @@ mrg_postfix_run(const char *program, const char *directory, const char *const *a
         g_ptr_array_add(argv, (gpointer) *arguments);
     g_ptr_array_add(argv, NULL);
     int out, err;
-    Run run = {0};
     if (!g_spawn_async_with_pipes(NULL, (char **) argv->pdata, NULL,
-                                  G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &run.pid, NULL,
+                                  G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &run->pid, NULL,
                                   &out, &err, error))
+        return FALSE;
+    run->pipes[0] = (GPollFD){.fd = out, .events = G_IO_IN};
+    run->pipes[1] = (GPollFD){.fd = err, .events = G_IO_IN};
+    return TRUE;
+}
+
+/* What it printed, "" where that was visited. */
+static char *
+run_to_end(Run *run, const char *program, const char *directory,
+           const char *const *arguments, GError **error)
+{
+    if (!start(run, program, directory, arguments, error))
         return NULL;
-    run.pipes[0] = (GPollFD){.fd = out, .events = G_IO_IN};
-    run.pipes[1] = (GPollFD){.fd = err, .events = G_IO_IN};
-    run.said[0] = g_string_new(NULL);
-    run.said[1] = g_string_new(NULL);
-    char *said = result(&run, finish(&run), program, error);
     for (int i = 0; i < 2; i++)
-        if (run.said[i])
-            g_string_free(run.said[i], TRUE);
-    return said;
+        run->said[i] = g_string_new(NULL);
+    gboolean is_done = check_end(run, finish(run), program, error);
+    g_string_free(run->said[1], TRUE);
+    return g_string_free(run->said[0], !is_done);
+}
+
+char *
+mrg_postfix_run(const char *program, const char *directory, const char *const *arguments,
+                GError **error)
+{
+    Run run = {0};
+    return run_to_end(&run, program, directory, arguments, error);
+}
+
+gboolean
+mrg_postfix_run_through(const char *program, const char *directory,
+                        const char *const *arguments, MrgOutputVisit visit,
+                        gpointer context, GError **error)
+{
+    Run run = {.visit = visit, .context = context};
+    g_autofree char *said = run_to_end(&run, program, directory, arguments, error);
+    return said != NULL;
 }

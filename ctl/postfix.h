@@ -109,6 +109,13 @@ char *mrg_milter_attribute(const char *milter, const char *name);
 char *mrg_postfix_run(const char *program, const char *directory,
                       const char *const *arguments, GError **error);
 
+/* The same with output of any length, passed on in pieces as it comes; what visit says
+ * FALSE to, or is silent for too long, is ended and failed. */
+typedef gboolean (*MrgOutputVisit)(const char *piece, gsize length, gpointer context);
+gboolean mrg_postfix_run_through(const char *program, const char *directory,
+                                 const char *const *arguments, MrgOutputVisit visit,
+                                 gpointer context, GError **error);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MrgPostfix, mrg_postfix_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MrgService, mrg_service_free)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(MrgPlace, mrg_place_clear)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * queue: what stands in the queues of a Postfix, as `postqueue -j` tells it.
+ * queue: which copies stand in Postfix's hold queue, from what `postqueue -j` says.
  *
- * The text comes from outside and is bounded by who reads it: a line that is no entry is
- * left out.
+ * The text comes from outside and may be of any length: it is read in pieces, and of it
+ * only those entries stay that were asked for.  A line that is no entry is left out, and so
+ * is one longer than MRG_QUEUE_LINE_MAX, which has far more recipients than a copy has.
  *
  * OWNERSHIP  a queue owns its entries.
  * THREADS    one.
@@ -13,35 +14,30 @@
 
 #include <glib.h>
 
+#define MRG_QUEUE_LINE_MAX 65536
+
+/* A message that is held, for one person alone. */
 typedef struct MrgQueued {
-    char *id;
-    gboolean is_held;
     gint64 arrived_us;
-    guint n_recipients;
-    char *recipient; /* the first one */
+    char *recipient;
 } MrgQueued;
 
 typedef struct MrgQueue MrgQueue;
 
-MrgQueue *mrg_queue_parse(const char *text);
-
-/* That of the machine's own Postfix, or of the one configured in directory. */
-MrgQueue *mrg_queue_read(const char *directory, GError **error);
+MrgQueue *mrg_queue_new(void);
 void mrg_queue_free(MrgQueue *queue);
 
+/* Before the first piece. */
+void mrg_queue_want(MrgQueue *queue, const char *id);
+
+/* The next piece of the text; context is the queue.  Always TRUE. */
+gboolean mrg_queue_feed(const char *piece, gsize length, gpointer context);
+
+/* NULL for what is not held, not for one person alone, or was not asked for. */
 const MrgQueued *mrg_queue_find(const MrgQueue *queue, const char *id);
+
+/* All messages that are held, ours or not. */
 guint mrg_queue_n_held(const MrgQueue *queue);
-
-/* postsuper with one option, -H or -d, for each of the ids in the hold queue and in no
- * other; they need not be there.  Only the superuser may. */
-gboolean mrg_queue_change(const char *directory, const char *option, GPtrArray *ids,
-                          GError **error);
-
-/* What was released waits in the deferred queue for the next queue run (queue_run_delay);
- * these are tried now, the first MRG_QUEUE_HURRY_MAX of them.  A message that went out
- * meanwhile is no error. */
-#define MRG_QUEUE_HURRY_MAX 1000
-void mrg_queue_hurry(const char *directory, GPtrArray *ids);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MrgQueue, mrg_queue_free)
 

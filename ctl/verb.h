@@ -37,7 +37,7 @@ int mrg_verb_usage(const char *format, ...) G_GNUC_PRINTF(1, 2);
  * the exit code. */
 MrgConf *mrg_verb_conf(const MrgTool *tool, int *code);
 
-/* Key ring and store of the configuration. */
+/* Key ring and store of the configuration, opened as the daemon's user (owner.h). */
 typedef struct MrgPeople {
     MrgConf *conf;
     MrgKeyring *keyring;

@@ -11,6 +11,7 @@ import grp
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -28,6 +29,20 @@ def find_build():
     if not found:
         raise SandboxError("merganser-milter is not built; run make, or set MRG_BUILD")
     return found[-1].parent
+
+
+def copy_build(build, directory, user):
+    """The programs, in a directory of the user's, and the plugins, which stay root's."""
+    plugins = pathlib.Path(directory) / "plugins" / ".libs"
+    plugins.mkdir(parents=True)
+    for program in ("merganser", "merganser-milter"):
+        shutil.copy(build / program, directory)
+    for plugin in (build / "plugins" / ".libs").glob("*.so"):
+        shutil.copy(plugin, plugins)
+    for path in (directory, plugins.parent, plugins):
+        path.chmod(0o755)
+    shutil.chown(directory, user)
+    return directory
 
 
 def default_settings(directory, plugins, group):

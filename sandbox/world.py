@@ -4,7 +4,7 @@
 import shutil
 import smtplib
 
-from sandbox.daemon import Merganser
+from sandbox.daemon import Merganser, copy_build, find_build
 from sandbox.postfix import PrivatePostfix, new_directory
 from sandbox.sink import Sink
 
@@ -13,8 +13,11 @@ class World:
     """Use it as a context manager.  Merganser is started, unless told otherwise."""
 
     def __init__(self, build=None, profiles=None, settings=None, postfix_settings=None,
-                 is_joined=True, hop_milters="$merganser_milter"):
+                 is_joined=True, hop_milters="$merganser_milter", user=None):
+        """user: whom Merganser runs as, instead of the owner of the build."""
         self.directory = new_directory()
+        if user:
+            build = copy_build(build or find_build(), self.directory / "build", user)
         self.merganser = Merganser(self.directory / "merganser", build, settings)
         self.postfix = PrivatePostfix(
             self.directory / "postfix", self.merganser.socket, settings=postfix_settings,

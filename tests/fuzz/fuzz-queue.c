@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz-queue: what postqueue says; what is found has one id, a recipient and a time.
+ * fuzz-queue: what postqueue says, in pieces as long as its first byte; what is found was
+ * asked for, and has a recipient and a time.
  */
 #include "config.h"
 
@@ -13,15 +14,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    g_autofree char *text = g_strndup((const char *) data, size);
-    g_autoptr(MrgQueue) queue = mrg_queue_parse(text);
+    g_autoptr(MrgQueue) queue = mrg_queue_new();
+    size_t piece = size ? data[0] + 1u : 1;
+    mrg_queue_want(queue, "4FAKE1");
+    for (size_t at = 0; at < size; at += piece)
+        mrg_queue_feed((const char *) data + at, MIN(piece, size - at), queue);
     const MrgQueued *entry = mrg_queue_find(queue, "4FAKE1");
+    g_assert_null(mrg_queue_find(queue, "4FAKE2"));
     if (!entry)
         return 0;
-    g_assert_cmpstr(entry->id, ==, "4FAKE1");
     g_assert_cmpint(entry->arrived_us, >, 0);
-    g_assert_cmpuint(entry->n_recipients, >=, 1);
     g_assert_nonnull(entry->recipient);
-    g_assert_cmpuint(mrg_queue_n_held(queue), >=, entry->is_held ? 1 : 0);
+    g_assert_cmpuint(mrg_queue_n_held(queue), >=, 1);
     return 0;
 }

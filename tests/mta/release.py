@@ -5,16 +5,19 @@ import contextlib
 import datetime
 import json
 import pathlib
+import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
-from sandbox.postfix import wait_for  # noqa: E402
+from sandbox.postfix import SOURCE, wait_for  # noqa: E402
 from tests import tap  # noqa: E402
 from tests.people import NO_CAP, campaign  # noqa: E402
 from tests.postfix import mta_world  # noqa: E402
@@ -55,14 +58,40 @@ def hold(world, number, people, seconds=3600):
     return holds(world)
 
 
-def release(world, *arguments, code=0, **options):
-    """As root, which postsuper asks for."""
+def command(world, *arguments):
     merganser = world.merganser
-    result = subprocess.run(
-        [merganser.build / "merganser", "-c", merganser.conf, "release", "--config-dir",
-         world.postfix.config, *arguments], capture_output=True, text=True, check=False, **options)
+    return [str(argument) for argument in (merganser.build / "merganser", "-c", merganser.conf,
+                                           "release", "--config-dir", world.postfix.config,
+                                           *arguments)]
+
+
+def release(world, *arguments, code=0, before=(), **options):
+    """As root, which postsuper asks for, while everything belongs to another user."""
+    result = subprocess.run([*before, *command(world, *arguments)], capture_output=True, text=True,
+                            check=False, **options)
     tap.equal(result.returncode, code, f"exit code ({result.stdout} {result.stderr})")
+    tap.equal(owners(world), {world.merganser.directory.stat().st_uid}, "owners of files")
     return result.stdout + result.stderr
+
+
+def owners(world):
+    """Of everything but the log, which the sandbox opens."""
+    return {path.stat().st_uid for path in world.merganser.directory.iterdir()
+            if path != world.merganser.log}
+
+
+@contextlib.contextmanager
+def programs(world, **scripts):
+    """PATH with the scripts in place of programs, and the other programs of Postfix."""
+    with tempfile.TemporaryDirectory(dir=world.directory) as folder:
+        folder = pathlib.Path(folder)
+        for name in ("postqueue", "postsuper", "postkick"):
+            if name in scripts:
+                (folder / name).write_text("#!/bin/sh\n" + scripts[name])
+                (folder / name).chmod(0o755)
+            else:
+                (folder / name).symlink_to(shutil.which(name))
+        yield {"PATH": f"{folder}:/usr/bin:/bin"}
 
 
 def delivered(world, n):
@@ -165,12 +194,8 @@ def a_run_that_dies_is_finished_by_the_next(world):
     """postqueue is there, and postsuper fails after the ledger has been told."""
     people = two_people(world)
     hold(world, "dies", [people[0]])
-    programs = world.directory / "programs"
-    programs.mkdir()
-    (programs / "postqueue").symlink_to(shutil.which("postqueue"))
-    (programs / "postsuper").write_text("#!/bin/sh\necho it cannot >&2\nexit 1\n")
-    (programs / "postsuper").chmod(0o755)
-    text = release(world, "--all", code=69, env={"PATH": str(programs)})
+    with programs(world, postsuper="echo it cannot >&2\nexit 1\n") as path:
+        text = release(world, "--all", code=69, env=path)
     tap.contains(text, "postsuper failed: it cannot; what is left, the next run does", "message")
     tap.equal((n_held(world), holds(world)[0]["settled"]), (1, "deliver"), "held copies")
     tap.contains(release(world), "1 released", "the next run")
@@ -199,9 +224,8 @@ def a_store_that_fails_lets_nothing_go(world):
 def two_runs_at_once_release_once(world):
     people = two_people(world)
     hold(world, "twice", people)
-    command = [str(world.merganser.build / "merganser"), "-c", str(world.merganser.conf), "release",
-               "--all", "--config-dir", str(world.postfix.config)]
-    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    runs = [subprocess.Popen(command(world, "--all"), stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT)
             for _ in range(3)]
     codes = [run.communicate() and run.returncode for run in runs]
     tap.true(set(codes) <= {0, 75} and 0 in codes, f"exit codes {codes}")
@@ -211,4 +235,37 @@ def two_runs_at_once_release_once(world):
     tap.equal(delivered(world, 2), people, "recipients")
 
 
-tap.main(lambda: mta_world(NO_CAP))
+@tap.case
+def the_capabilities_of_the_unit_are_enough(world):
+    people = two_people(world)
+    hold(world, "unit", people)
+    world.merganser.tool("suppress", "add", people[0], "--reason", "manual")
+    unit = (SOURCE / "conf" / "systemd" / "merganser-release.service").read_text()
+    names = re.search(r"^CapabilityBoundingSet=(.*)$", unit, re.MULTILINE)[1].split()
+    kept = "".join("," + name.lower().replace("cap_", "+") for name in names)
+    setpriv = ["setpriv", "--no-new-privs", "--inh-caps=-all", f"--bounding-set=-all{kept}"]
+    tap.contains(release(world, "--all", before=setpriv), "1 released, 1 deleted, 0 stay", "release")
+    tap.equal(delivered(world, 1), [people[1]], "recipients")
+
+
+@tap.case
+def root_leaves_nothing_that_locks_the_daemon_out(world):
+    """Where no daemon runs, the release itself makes the files beside the database; killed, it
+    leaves them.  The last case, since Postfix takes a while to come back to the milter."""
+    people = two_people(world)
+    hold(world, "owners", [people[0]])
+    world.merganser.stop_well()
+    listing = world.directory / "listing"
+    script = f"ls -ln {world.merganser.directory} >{listing}\nkill -9 $(ps -o ppid= $PPID)\n"
+    with programs(world, postqueue=script) as path:
+        release(world, "--all", code=-signal.SIGKILL, env=path)
+    tap.contains(listing.read_text(), "merganser.db-wal", "files while it ran")
+    tap.true((world.merganser.directory / "merganser.db-wal").exists(), "files are left")
+    world.merganser.tool("suppress", "add", people[1], "--reason", "manual")
+    world.merganser.start()
+    tap.contains(release(world, "--all"), "1 released", "release")
+    tap.equal(delivered(world, 1), [people[0]], "recipients")
+
+
+# An account that every Debian has, and that nobody uses.
+tap.main(lambda: mta_world(NO_CAP, user="games"))

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <string.h>
+
+#include "ctl/rejudge.h"
+#include "milter/clock.h"
+#include "milter/policy/history.h"
+#include "milter/policy/shared.h"
+
+#define TRIES 5
+/* A message arrives when its transmission begins, and is held when it has ended. */
+#define ARRIVED_BEFORE_US (3600 * MRG_SECOND_US)
+#define ARRIVED_AFTER_US (60 * MRG_SECOND_US)
+
+/* Postfix uses queue ids again: it must have come when the hold was made, for this person.
+ */
+const MrgQueued *
+mrg_rejudge_find(const MrgRejudge *self, const MrgQueue *queue, const MrgHold *hold)
+{
+    const MrgQueued *queued = mrg_queue_find(queue, hold->queue_id);
+    if (!queued || queued->arrived_us < hold->at_us - ARRIVED_BEFORE_US ||
+        queued->arrived_us > hold->at_us + ARRIVED_AFTER_US)
+        return NULL;
+    MrgPersonKey key;
+    const char *address = mrg_address_normalise(queued->recipient, self->people->arena);
+    if (!address)
+        return NULL;
+    mrg_person_key(self->people->keyring, address, &key);
+    return memcmp(&key, &hold->person, sizeof key) == 0 ? queued : NULL;
+}
+
+/* ---- the decision ------------------------------------------------------ */
+
+typedef struct Judged {
+    MrgState state;
+    MrgStateView view;
+    MrgShared shared;
+    MrgCandidate candidate;
+    MrgDecision decision;
+} Judged;
+
+/* The record does not say which list the copy is for: whoever left any since gets none. */
+static gboolean
+left_a_list(const MrgState *state, const MrgHold *hold)
+{
+    for (gsize i = 0; i < state->n_suppressions; i++)
+        if (g_str_has_prefix(state->suppressions[i].scope, "list:") &&
+            state->suppressions[i].at_us >= hold->at_us)
+            return TRUE;
+    return FALSE;
+}
+
+static int
+load(const MrgRejudge *self, const MrgHold *hold, const MrgQueued *queued, Judged *judged)
+{
+    g_autoptr(GError) error = NULL;
+    const MrgPeople *people = self->people;
+    const MrgConf *conf = people->conf;
+    const char *names[] = {conf->policy_household_field};
+    MrgField household;
+    const char *address = mrg_address_normalise(queued->recipient, people->arena);
+    gint64 deadline_us = g_get_monotonic_time() + conf->store_deadline;
+    *judged =
+        (Judged){.candidate = {.campaign = hold->campaign, .class_name = hold->class_name}};
+    int code = mrg_people_habits(self->people, &hold->person, &judged->candidate);
+    if (code)
+        return code;
+    if (mrg_store_fetch(people->store, &hold->person, names, 1, &household, people->arena,
+                        deadline_us, &error) == MRG_FETCH_ERROR)
+        return mrg_verb_fail(error);
+    mrg_shared_find(&judged->shared, &conf->policy, people->keyring, address,
+                    household.type == MRG_FIELD_STRING ? household.text : NULL);
+    if (!mrg_store_load(people->store, &hold->person, &hold->message, judged->shared.keys,
+                        judged->shared.n, &judged->state, people->arena, deadline_us,
+                        &error))
+        return mrg_verb_fail(error);
+    if (mrg_state_read(&judged->view, &judged->state, judged->shared.scopes, people->arena,
+                       &error)) {
+        mrg_state_find_copy(&judged->view, hold);
+        return EX_OK;
+    }
+    char key[MRG_KEY_TEXT_BYTES];
+    mrg_key_print(&hold->person, key);
+    g_printerr(
+        "merganser: person %s: %s; their copy stays held until 'merganser cap reset' "
+        "forgets it\n",
+        key, error->message);
+    return EX_DATAERR;
+}
+
+/* Who asks for a copy by name wants it now; quiet hours are then theirs to mind.  One that
+ * was held for somebody to look at stays until then. */
+static void
+decide(const MrgRejudge *self, const MrgHold *hold, Judged *judged)
+{
+    MrgPolicy policy = self->people->conf->policy;
+    MrgCandidate *candidate = &judged->candidate;
+    const MrgSend *copy = judged->view.own.copy;
+    if (copy) {
+        candidate->sender = copy->sender;
+        candidate->tags = copy->tags;
+    }
+    if (self->is_asked_for)
+        policy.n_quiets = 0;
+    else
+        candidate->send_at_us = hold->until_us ? hold->until_us : self->now_us;
+    mrg_decide(&policy, &judged->view, candidate, self->now_us, self->people->arena,
+               &judged->decision);
+    MrgDecision *decision = &judged->decision;
+    if (decision->verdict == MRG_VERDICT_DELIVER && left_a_list(&judged->state, hold)) {
+        decision->verdict = MRG_VERDICT_DROP;
+        decision->reason = "suppressed: unsubscribed";
+    } else if (decision->verdict == MRG_VERDICT_DELIVER && !hold->until_us &&
+               !self->is_asked_for) {
+        decision->verdict = MRG_VERDICT_HOLD;
+        decision->reason = "hold: until somebody releases it";
+        decision->retry_at_us = 0;
+    }
+}
+
+static MrgVerdict
+settled_verdict(const MrgDecision *decision)
+{
+    switch (decision->verdict) {
+    case MRG_VERDICT_DELIVER:
+        return MRG_VERDICT_DELIVER;
+    case MRG_VERDICT_DROP:
+    case MRG_VERDICT_REJECT: /* its sender is long gone */
+        return MRG_VERDICT_DROP;
+    case MRG_VERDICT_DEFER:
+    case MRG_VERDICT_HOLD:
+        break;
+    }
+    return MRG_VERDICT_HOLD;
+}
+
+static MrgCommit
+settle(const MrgRejudge *self, const MrgHold *hold, const Judged *judged,
+       MrgVerdict verdict, GError **error)
+{
+    static const MrgSendKind kinds[] = {[MRG_VERDICT_DELIVER] = MRG_SEND_SENT,
+                                        [MRG_VERDICT_DROP] = MRG_SEND_ATTEMPTED,
+                                        [MRG_VERDICT_HOLD] = MRG_SEND_HELD};
+    MrgArena *arena = self->people->arena;
+    const MrgCandidate *candidate = &judged->candidate;
+    gint64 until_us = verdict == MRG_VERDICT_HOLD ? judged->decision.retry_at_us : 0;
+    gboolean is_waiting = verdict == MRG_VERDICT_HOLD && !until_us;
+    const MrgPolicy *policy = &self->people->conf->policy;
+    const MrgSend send = {.at_us = is_waiting ? hold->at_us
+                                   : until_us ? until_us
+                                              : self->now_us,
+                          .class_name = hold->class_name,
+                          .campaign = hold->campaign,
+                          .sender = candidate->sender,
+                          .tags = candidate->tags,
+                          .kind = kinds[verdict]};
+    MrgOutcome outcome = {.person = hold->person,
+                          .message = hold->message,
+                          .event = {self->now_us, hold->campaign, hold->class_name,
+                                    candidate->sender ? candidate->sender : "",
+                                    candidate->tags ? candidate->tags : "", verdict,
+                                    judged->decision.reason},
+                          .version = judged->state.own.version,
+                          .is_final = TRUE,
+                          .until_us = until_us,
+                          .n_shared = judged->state.n_shared};
+    outcome.history =
+        mrg_history_append(&judged->view.own, &send, policy, self->now_us, arena, error);
+    if (!outcome.history)
+        return MRG_COMMIT_ERROR;
+    outcome.history_length = strlen(outcome.history);
+    for (gsize i = 0; i < outcome.n_shared; i++) {
+        MrgAccount *account = &outcome.shared[i];
+        *account = judged->state.shared[i];
+        account->history = mrg_history_append(&judged->view.shared[i], &send, policy,
+                                              self->now_us, arena, error);
+        if (!account->history)
+            return MRG_COMMIT_ERROR;
+        account->history_length = strlen(account->history);
+    }
+    return mrg_store_settle_hold(self->people->store, &outcome, error);
+}
+
+static int
+note(MrgHeldCopy *copy, MrgVerdict verdict, const char *reason)
+{
+    copy->fate = verdict == MRG_VERDICT_DELIVER ? MRG_FATE_RELEASE
+                 : verdict == MRG_VERDICT_DROP  ? MRG_FATE_DELETE
+                                                : MRG_FATE_STAY;
+    copy->reason = g_strdup(reason);
+    return EX_OK;
+}
+
+int
+mrg_rejudge(const MrgRejudge *self, MrgHeldCopy *copy, const MrgQueued *queued)
+{
+    const MrgHold *hold = &copy->hold;
+    if (hold->is_settled)
+        return note(copy, hold->settlement, "settled by an earlier run");
+    for (int try = 0; try < TRIES; try++) {
+        g_autoptr(GError) error = NULL;
+        Judged judged;
+        int code = load(self, hold, queued, &judged);
+        if (code)
+            return code;
+        /* Nobody but a release run settles, and this one is alone on its host: what went
+         * out already is not this copy, which came again since. */
+        if (judged.state.is_repeat && judged.state.repeat_verdict == MRG_VERDICT_DELIVER)
+            return note(copy, MRG_VERDICT_DROP, "double: this copy went out before");
+        decide(self, hold, &judged);
+        MrgVerdict verdict = settled_verdict(&judged.decision);
+        MrgCommit done =
+            self->is_dry ? MRG_COMMIT_DONE : settle(self, hold, &judged, verdict, &error);
+        if (done == MRG_COMMIT_ERROR)
+            return mrg_verb_fail(error);
+        if (done == MRG_COMMIT_DONE)
+            return note(copy, verdict, judged.decision.reason);
+    }
+    copy->fate = MRG_FATE_LATER;
+    return EX_OK;
+}
