@@ -10,7 +10,7 @@ PEOPLE = [
     {"address": OUT, "first_name": "Outis", "interest": "Sea", "suppressed": "unsubscribed",
      "consent": {"receive": True, "track_open": True}},
 ]
-NO_CAP = {"cap daily": {"limit": "100000"}}
+NO_CAP = {"cap daily": {"limit": "unlimited"}}
 
 HTML = """<html><body><p>Hi {FirstName|there},</p>
 {{#if (gt user_points 1000)}}<b>Gold</b>{{/if}}
