@@ -4,6 +4,243 @@
 CREATE OR REPLACE FUNCTION merganser.mrg_schema_version() RETURNS integer
 LANGUAGE sql IMMUTABLE AS 'SELECT 3';
 
+-- ---- a person in two rows: profile and ledger ------------------------------------------------
+
+-- What the mail path asks for stands in as few rows as there can be: a look-up in an index
+-- costs more than what it finds.
+
+-- Of each field: the digit of its type (2 boolean, 3 number, 4 string, 5 JSON: MrgFieldType),
+-- then its text as it was given.
+ALTER TABLE merganser.profile ADD COLUMN fields jsonb NOT NULL DEFAULT '{}'
+    CHECK (jsonb_typeof(fields) = 'object');
+UPDATE merganser.profile p SET fields = f.fields
+FROM (SELECT key, jsonb_object_agg(name, type::text || value) AS fields
+      FROM merganser.field GROUP BY key) f
+WHERE f.key = p.key;
+DROP TABLE merganser.field;
+CREATE VIEW merganser.field AS
+    SELECT p.key, f.key AS name, left(f.value, 1)::smallint AS type, substr(f.value, 2) AS value
+    FROM merganser.profile p, jsonb_each_text(p.fields) f;
+
+-- The current consents (purpose, source, state, at) and the suppressions (scope, reason, at,
+-- until), four texts for each; NULL for none.  Kept by triggers; who writes here by hand is
+-- overruled by the next change of consent_log or suppression.
+ALTER TABLE merganser.person ADD COLUMN consents text[];
+ALTER TABLE merganser.person ADD COLUMN suppressions text[];
+
+DROP TRIGGER consent_changed ON merganser.consent;
+DROP TRIGGER suppression_changed ON merganser.suppression;
+DROP TRIGGER consent_follows ON merganser.consent_log;
+DROP FUNCTION merganser.raise_version();
+DROP FUNCTION merganser.consent_follows();
+INSERT INTO merganser.consent_log (key, purpose, at, state, source)
+SELECT key, purpose, at, state, source FROM merganser.consent ON CONFLICT DO NOTHING;
+DROP TABLE merganser.consent;
+-- The latest record counts, and of one time the stricter one.
+CREATE VIEW merganser.consent AS
+    SELECT DISTINCT ON (key, purpose) key, purpose, state, at, source FROM merganser.consent_log
+    ORDER BY key, purpose, at DESC, state DESC;
+
+-- Brings rows of people up to what is recorded of them, and raises the version where that
+-- changes them, so that commits in flight conflict, be the change made by hand; copies that are
+-- held are marked for the next release run.  The rows are locked first, in one order, so that
+-- of two changes the later one sees both.
+CREATE FUNCTION merganser.mrg_follow(p_keys bytea[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_changed bytea[];
+BEGIN
+    INSERT INTO merganser.person (key, version)
+    SELECT k, 1 FROM unnest(p_keys) k ORDER BY k ON CONFLICT (key) DO NOTHING;
+    PERFORM FROM merganser.person WHERE key = ANY (p_keys) ORDER BY key FOR UPDATE;
+    WITH recorded AS MATERIALIZED (SELECT k AS key,
+            (SELECT array_agg(t.value ORDER BY c.purpose COLLATE "C", t.place)
+             FROM merganser.consent c, unnest(ARRAY[c.purpose, c.source, c.state::text,
+                 c.at::text]) WITH ORDINALITY AS t (value, place)
+             WHERE c.key = k) AS consents,
+            (SELECT array_agg(t.value ORDER BY s.scope COLLATE "C", s.reason COLLATE "C",
+                 t.place)
+             FROM merganser.suppression s, unnest(ARRAY[s.scope, s.reason, s.at::text,
+                 s."until"::text]) WITH ORDINALITY AS t (value, place)
+             WHERE s.key = k) AS suppressions
+        FROM unnest(p_keys) k),
+    changed AS (UPDATE merganser.person p SET version = p.version + 1, consents = r.consents,
+            suppressions = r.suppressions
+        FROM recorded r WHERE p.key = r.key
+          AND (p.consents, p.suppressions) IS DISTINCT FROM (r.consents, r.suppressions)
+        RETURNING p.key)
+    SELECT array_agg(key) INTO v_changed FROM changed;
+    UPDATE merganser.hold SET is_changed = true
+    WHERE key = ANY (v_changed) AND NOT is_changed;
+END $$;
+
+CREATE FUNCTION merganser.follow() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM merganser.mrg_follow(array_agg(key)) FROM (SELECT DISTINCT key FROM changed) c
+    HAVING count(*) > 0;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER follow_insert AFTER INSERT ON merganser.consent_log
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION merganser.follow();
+CREATE TRIGGER follow_delete AFTER DELETE ON merganser.consent_log
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION merganser.follow();
+CREATE TRIGGER follow_insert AFTER INSERT ON merganser.suppression
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION merganser.follow();
+CREATE TRIGGER follow_update AFTER UPDATE ON merganser.suppression
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION merganser.follow();
+CREATE TRIGGER follow_delete AFTER DELETE ON merganser.suppression
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION merganser.follow();
+
+CREATE FUNCTION merganser.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% of % is refused: add rows or delete them', TG_OP, TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER append_only BEFORE UPDATE ON merganser.consent_log
+    FOR EACH ROW EXECUTE FUNCTION merganser.refuse();
+CREATE TRIGGER no_truncate BEFORE TRUNCATE ON merganser.consent_log
+    FOR EACH STATEMENT EXECUTE FUNCTION merganser.refuse();
+CREATE TRIGGER no_truncate BEFORE TRUNCATE ON merganser.suppression
+    FOR EACH STATEMENT EXECUTE FUNCTION merganser.refuse();
+
+SELECT merganser.mrg_follow(array_agg(key))
+FROM (SELECT key FROM merganser.consent_log UNION SELECT key FROM merganser.suppression) k
+HAVING count(*) > 0;
+
+-- ---- the mail path: fetch and load ------------------------------------------------------------
+
+DROP FUNCTION merganser.mrg_fetch_and_load(bytea, text[], bytea, bytea[]);
+DROP FUNCTION merganser.mrg_load(bytea, bytea, bytea[]);
+DROP FUNCTION merganser.mrg_fetch(bytea, text[]);
+
+CREATE FUNCTION merganser.mrg_pick_each(p_fields jsonb, p_names text[]) RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN ARRAY(SELECT p_fields ->> n FROM unnest(p_names) WITH ORDINALITY AS t (n, place)
+        ORDER BY place);
+END $$;
+
+-- Type and text of the fields by the names given, in their order; more NULLs may follow.  A
+-- loop costs as much as another table, so few names, which is what templates have, do without.
+-- A language of expressions, so that PostgreSQL puts it into the queries below.
+CREATE FUNCTION merganser.mrg_pick(p_fields jsonb, p_names text[]) RETURNS text[]
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN cardinality(p_names) <= 4
+        THEN ARRAY[p_fields ->> p_names[1], p_fields ->> p_names[2],
+                   p_fields ->> p_names[3], p_fields ->> p_names[4]]
+    WHEN cardinality(p_names) <= 12
+        THEN ARRAY[p_fields ->> p_names[1], p_fields ->> p_names[2],
+                   p_fields ->> p_names[3], p_fields ->> p_names[4],
+                   p_fields ->> p_names[5], p_fields ->> p_names[6],
+                   p_fields ->> p_names[7], p_fields ->> p_names[8],
+                   p_fields ->> p_names[9], p_fields ->> p_names[10],
+                   p_fields ->> p_names[11], p_fields ->> p_names[12]]
+    ELSE merganser.mrg_pick_each(p_fields, p_names) END
+$$;
+
+-- No row: no profile.
+CREATE FUNCTION merganser.mrg_fetch(p_key bytea, p_names text[])
+RETURNS TABLE (fields text[]) LANGUAGE sql STABLE ROWS 1 AS $$
+    SELECT merganser.mrg_pick(p.fields, p_names) FROM merganser.profile p WHERE p.key = p_key
+$$;
+
+-- One row.  Without a version there is no account yet, without a verdict no outcome of this
+-- message.
+CREATE FUNCTION merganser.mrg_load(p_key bytea, p_message bytea)
+RETURNS TABLE (version bigint, history text, engagement text, consents text[],
+    suppressions text[], verdict smallint, "until" bigint, reason text)
+LANGUAGE sql STABLE ROWS 1 AS $$
+    SELECT p.version, p.history, p.engagement, p.consents, p.suppressions,
+        o.verdict, o."until", o.reason
+    FROM (SELECT) always LEFT JOIN merganser.person p ON p.key = p_key
+    LEFT JOIN merganser.outcome o ON o.message = p_message
+$$;
+
+-- Both; without fields there is no profile.
+CREATE FUNCTION merganser.mrg_fetch_and_load(p_key bytea, p_names text[], p_message bytea)
+RETURNS TABLE (version bigint, history text, engagement text, consents text[],
+    suppressions text[], verdict smallint, "until" bigint, reason text, fields text[])
+LANGUAGE sql STABLE ROWS 1 AS $$
+    SELECT p.version, p.history, p.engagement, p.consents, p.suppressions,
+        o.verdict, o."until", o.reason,
+        CASE WHEN f.key IS NOT NULL THEN merganser.mrg_pick(f.fields, p_names) END
+    FROM (SELECT) always LEFT JOIN merganser.person p ON p.key = p_key
+    LEFT JOIN merganser.profile f ON f.key = p_key
+    LEFT JOIN merganser.outcome o ON o.message = p_message
+$$;
+
+-- Accounts that people share: of each that is there its place in p_keys from 1, its version and
+-- its history.
+CREATE FUNCTION merganser.mrg_load_shared(p_keys bytea[]) RETURNS text[] LANGUAGE sql STABLE AS $$
+    SELECT coalesce(array_agg(t.value ORDER BY k.place, t.place), '{}')
+    FROM unnest(p_keys) WITH ORDINALITY AS k (key, place)
+    JOIN merganser.person p ON p.key = k.key,
+    unnest(ARRAY[k.place::text, p.version::text, p.history]) WITH ORDINALITY AS t (value, place)
+$$;
+
+-- ---- people -----------------------------------------------------------------------------------
+
+-- The later of two objects wins, field by field.
+CREATE AGGREGATE merganser.mrg_merge_fields (jsonb) (SFUNC = jsonb_concat, STYPE = jsonb);
+
+-- Takes over what an import has put in a table of its transaction, in rows by kind: 'p' profile
+-- (address, fields as one object in which null removes, how many do), 'c' consent (purpose,
+-- source, state, at), 's' suppression (scope, reason, at, until), 'e' engagements (-, lines).
+CREATE OR REPLACE FUNCTION merganser.mrg_import() RETURNS void
+LANGUAGE plpgsql SET work_mem = '128MB' AS $$
+DECLARE
+    v_row record;
+BEGIN
+    -- What is removed goes first: the insertion below could not tell.
+    IF EXISTS (SELECT 1 FROM pg_temp.incoming i JOIN merganser.profile USING (key)
+            WHERE i.kind = 'p' AND i.m > 0) THEN
+        UPDATE merganser.profile p SET address = n.address,
+            fields = jsonb_strip_nulls(p.fields || n.fields)
+        FROM (SELECT key, max(a) AS address, merganser.mrg_merge_fields(b::jsonb) AS fields
+              FROM (SELECT * FROM pg_temp.incoming WHERE kind = 'p' ORDER BY key, line) i
+              GROUP BY key HAVING sum(m) > 0) n
+        WHERE p.key = n.key AND (p.address, p.fields)
+            <> (n.address, jsonb_strip_nulls(p.fields || n.fields));
+    END IF;
+    INSERT INTO merganser.profile AS p (key, address, fields)
+    SELECT key, max(a), CASE WHEN sum(m) = 0 THEN merganser.mrg_merge_fields(b::jsonb)
+        ELSE jsonb_strip_nulls(merganser.mrg_merge_fields(b::jsonb)) END
+    FROM (SELECT * FROM pg_temp.incoming WHERE kind = 'p' ORDER BY key, line) i GROUP BY key
+    ON CONFLICT (key) DO UPDATE SET address = excluded.address,
+        fields = p.fields || excluded.fields
+    WHERE (p.address, p.fields) <> (excluded.address, p.fields || excluded.fields);
+
+    INSERT INTO merganser.consent_log (key, purpose, state, at, source)
+    SELECT key, a, m, n, b FROM pg_temp.incoming WHERE kind = 'c' ORDER BY line
+    ON CONFLICT DO NOTHING;
+
+    FOR v_row IN SELECT key, a, b, m, n FROM pg_temp.incoming WHERE kind = 's' ORDER BY line LOOP
+        PERFORM merganser.mrg_add_suppression(v_row.key, v_row.a, v_row.b, v_row.m, v_row.n);
+    END LOOP;
+
+    INSERT INTO merganser.person AS p (key, version, engagement)
+    SELECT key, 1, merganser.mrg_merge_engagements('', string_agg(b, ''))
+    FROM pg_temp.incoming WHERE kind = 'e' GROUP BY key
+    ON CONFLICT (key) DO UPDATE SET version = p.version + 1,
+        engagement = merganser.mrg_merge_engagements(p.engagement, excluded.engagement)
+    WHERE p.engagement
+        <> merganser.mrg_merge_engagements(p.engagement, excluded.engagement);
+END $$;
+
+-- The suppressions stay, and the version, raised, so that no decision in flight goes through;
+-- so do holds, until the MTA has deleted the copies.
+CREATE OR REPLACE FUNCTION merganser.mrg_erase(p_key bytea, p_at bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO merganser.person AS p (key, version) VALUES (p_key, 1)
+    ON CONFLICT (key) DO UPDATE SET version = p.version + 1, history = '', engagement = '';
+    DELETE FROM merganser.profile WHERE key = p_key;
+    DELETE FROM merganser.consent_log WHERE key = p_key;
+    DELETE FROM merganser.outcome WHERE message IN
+        (SELECT message FROM merganser.event WHERE key = p_key AND message IS NOT NULL);
+    DELETE FROM merganser.event WHERE key = p_key;
+    UPDATE merganser.hold SET settlement = 1 WHERE key = p_key;
+    PERFORM merganser.mrg_add_suppression(p_key, 'all', 'erased', p_at, 0);
+END $$;
+
 -- ---- what a copy carries, and the list it is for ----------------------------------------------
 
 -- 1 a pixel, 2 links of ours, or both (MrgTracked).

@@ -73,6 +73,16 @@ mrg_pgsql_array_add_key(GString *array, const MrgPersonKey *key)
     mrg_pgsql_array_add_string(array, mrg_pgsql_hex(key->bytes, text));
 }
 
+GString *
+mrg_pgsql_array_of_strings(const char *const *texts, gsize n)
+{
+    GString *array = mrg_pgsql_array_new();
+    for (gsize i = 0; i < n; i++)
+        mrg_pgsql_array_add_string(array, texts[i]);
+    mrg_pgsql_array_end(array);
+    return array;
+}
+
 const char *
 mrg_pgsql_array_end(GString *array)
 {
@@ -90,20 +100,6 @@ mrg_pgsql_hex(const guint8 *bytes, char text[MRG_PGSQL_HEX_BYTES])
 }
 
 /* ---- results ----------------------------------------------------------- */
-
-const char *
-mrg_pgsql_copy_value(const PGresult *result, int row, int column, const MrgMemory *memory,
-                     gsize *length)
-{
-    gsize n = (gsize) PQgetlength(result, row, column);
-    char *copy = memory->alloc(memory->context, n + 1);
-    if (n)
-        memcpy(copy, PQgetvalue(result, row, column), n);
-    copy[n] = '\0';
-    if (length)
-        *length = n;
-    return copy;
-}
 
 gint64
 mrg_pgsql_get_number(const PGresult *result, int row, int column)

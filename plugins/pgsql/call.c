@@ -11,42 +11,48 @@
 #define CANCEL_GRACE_US (200 * 1000)
 #define CANCELED "57014"
 
-static const char *const calls[MRG_PG_N] = {
-    [MRG_PG_FETCH] = "SELECT CASE WHEN name IS NULL THEN 5 ELSE 6 END, name, value, type "
-                     "FROM merganser.mrg_fetch($1, $2)",
-    [MRG_PG_LOAD] = "SELECT kind, a, b, m, n FROM merganser.mrg_load($1, $2, $3)",
-    [MRG_PG_FETCH_AND_LOAD] =
-        "SELECT kind, a, b, m, n FROM merganser.mrg_fetch_and_load($1, $2, $3, $4)",
-    [MRG_PG_COMMIT] = "SELECT "
-                      "merganser.mrg_commit($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,"
-                      "$15,$16,$17,$18,$19,$20)",
-    [MRG_PG_SETTLE_HOLD] =
-        "SELECT "
-        "merganser.mrg_settle_hold($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,"
-        "$16)",
-    [MRG_PG_SWAP] = "SELECT merganser.mrg_swap($1, $2, $3)::integer",
-    [MRG_PG_PUT_HOLD] = "SELECT merganser.mrg_put_hold($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-    [MRG_PG_END_HOLD] = "DELETE FROM merganser.hold WHERE message = $1",
-    [MRG_PG_CAMPAIGN_NUMBER] = "SELECT merganser.mrg_campaign_number($1)",
-    [MRG_PG_LINK_NUMBERS] =
-        "SELECT number FROM merganser.mrg_link_numbers($1, $2) ORDER BY place",
-    [MRG_PG_END_SUPPRESSION] = "SELECT merganser.mrg_end_suppression($1, $2, $3, $4)",
-    [MRG_PG_ERASE] = "SELECT merganser.mrg_erase($1, $2)",
-};
+#define STATE \
+    "version, history, engagement, consents, suppressions, verdict, \"until\", reason"
 
-static const char *const names[MRG_PG_N] = {
-    [MRG_PG_FETCH] = "mrg_fetch",
-    [MRG_PG_LOAD] = "mrg_load",
-    [MRG_PG_FETCH_AND_LOAD] = "mrg_fetch_and_load",
-    [MRG_PG_COMMIT] = "mrg_commit",
-    [MRG_PG_SETTLE_HOLD] = "mrg_settle_hold",
-    [MRG_PG_SWAP] = "mrg_swap",
-    [MRG_PG_PUT_HOLD] = "mrg_put_hold",
-    [MRG_PG_END_HOLD] = "mrg_end_hold",
-    [MRG_PG_CAMPAIGN_NUMBER] = "mrg_campaign_number",
-    [MRG_PG_LINK_NUMBERS] = "mrg_link_numbers",
-    [MRG_PG_END_SUPPRESSION] = "mrg_end_suppression",
-    [MRG_PG_ERASE] = "mrg_erase",
+typedef struct Call {
+    const char *name, *sql;
+    int format; /* of the answer: 1 binary */
+} Call;
+
+static const Call calls[MRG_PG_N] = {
+    [MRG_PG_FETCH] = {"mrg_fetch", "SELECT fields FROM merganser.mrg_fetch($1, $2)", 1},
+    [MRG_PG_LOAD] = {"mrg_load", "SELECT " STATE " FROM merganser.mrg_load($1, $2)", 1},
+    [MRG_PG_LOAD_SHARED] = {"mrg_load_shared",
+                            "SELECT " STATE ", merganser.mrg_load_shared($3) "
+                            "FROM merganser.mrg_load($1, $2)",
+                            1},
+    [MRG_PG_FETCH_AND_LOAD] = {"mrg_fetch_and_load",
+                               "SELECT " STATE ", fields "
+                               "FROM merganser.mrg_fetch_and_load($1, $2, $3)",
+                               1},
+    [MRG_PG_FETCH_AND_LOAD_SHARED] = {"mrg_fetch_and_load_shared",
+                                      "SELECT " STATE
+                                      ", fields, merganser.mrg_load_shared($4) "
+                                      "FROM merganser.mrg_fetch_and_load($1, $2, $3)",
+                                      1},
+    [MRG_PG_COMMIT] = {"mrg_commit",
+                       "SELECT merganser.mrg_commit($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,"
+                       "$12,$13,$14,$15,$16,$17,$18,$19,$20)"},
+    [MRG_PG_SETTLE_HOLD] = {"mrg_settle_hold",
+                            "SELECT merganser.mrg_settle_hold($1,$2,$3,$4,$5,$6,$7,$8,$9,"
+                            "$10,$11,$12,$13,$14,$15,$16)"},
+    [MRG_PG_SWAP] = {"mrg_swap", "SELECT merganser.mrg_swap($1, $2, $3)::integer"},
+    [MRG_PG_PUT_HOLD] = {"mrg_put_hold", "SELECT merganser.mrg_put_hold($1, $2, $3, $4, "
+                                         "$5, $6, $7, $8, $9)"},
+    [MRG_PG_END_HOLD] = {"mrg_end_hold", "DELETE FROM merganser.hold WHERE message = $1"},
+    [MRG_PG_CAMPAIGN_NUMBER] = {"mrg_campaign_number",
+                                "SELECT merganser.mrg_campaign_number($1)"},
+    [MRG_PG_LINK_NUMBERS] = {"mrg_link_numbers",
+                             "SELECT number FROM merganser.mrg_link_numbers($1, $2) "
+                             "ORDER BY place"},
+    [MRG_PG_END_SUPPRESSION] = {"mrg_end_suppression",
+                                "SELECT merganser.mrg_end_suppression($1, $2, $3, $4)"},
+    [MRG_PG_ERASE] = {"mrg_erase", "SELECT merganser.mrg_erase($1, $2)"},
 };
 
 /* ---- errors ------------------------------------------------------------ */
@@ -218,8 +224,9 @@ mrg_pgsql_prepare(PGconn *pg, MrgPgsqlCall call, gint64 deadline_us,
                   char sqlstate[MRG_PGSQL_STATE_BYTES])
 {
     PGresult *result;
-    MrgPgsqlAnswer answer = finish(pg, PQsendPrepare(pg, names[call], calls[call], 0, NULL),
-                                   deadline_us, &result, sqlstate);
+    MrgPgsqlAnswer answer =
+        finish(pg, PQsendPrepare(pg, calls[call].name, calls[call].sql, 0, NULL),
+               deadline_us, &result, sqlstate);
     PQclear(result);
     return answer;
 }
@@ -229,10 +236,11 @@ send_call(const MrgPgsql *self, PGconn *pg, MrgPgsqlCall call,
           const MrgPgsqlArguments *arguments)
 {
     if (self->is_prepared)
-        return PQsendQueryPrepared(pg, names[call], arguments->n, arguments->values,
-                                   arguments->lengths, arguments->formats, 0);
-    return PQsendQueryParams(pg, calls[call], arguments->n, NULL, arguments->values,
-                             arguments->lengths, arguments->formats, 0);
+        return PQsendQueryPrepared(pg, calls[call].name, arguments->n, arguments->values,
+                                   arguments->lengths, arguments->formats,
+                                   calls[call].format);
+    return PQsendQueryParams(pg, calls[call].sql, arguments->n, NULL, arguments->values,
+                             arguments->lengths, arguments->formats, calls[call].format);
 }
 
 MrgPgsqlAnswer

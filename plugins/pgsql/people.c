@@ -13,7 +13,7 @@
 
 typedef struct Copy {
     PGconn *pg;
-    GString *buffer;
+    GString *buffer, *json;
     guint64 line;
 } Copy;
 
@@ -59,14 +59,59 @@ put_row(Copy *copy, char kind, const MrgPersonKey *key, const char *a, const cha
     return copy->buffer->len < BUFFER_BYTES || send_buffer(copy, error);
 }
 
-static gboolean
-put_field(Copy *copy, const MrgPersonKey *key, const MrgProfileField *field, GError **error)
+/* A string of JSON: RFC 8259, 7. */
+static void
+add_json(GString *json, const char *text, gsize length)
 {
-    const MrgField *value = &field->value;
-    gboolean is_gone = value->type == MRG_FIELD_NULL || value->type == MRG_FIELD_MISSING;
-    return put_row(copy, 'f', key, field->name, is_gone ? "" : value->text,
-                   is_gone ? 0 : value->length, is_gone ? 0 : (gint64) value->type, 0,
-                   error);
+    for (gsize i = 0; i < length; i++) {
+        if (text[i] == '"' || text[i] == '\\')
+            g_string_append_c(json, '\\');
+        if ((guint8) text[i] < 0x20)
+            g_string_append_printf(json, "\\u%04x", (guint8) text[i]);
+        else
+            g_string_append_c(json, text[i]);
+    }
+}
+
+static gboolean
+is_gone(const MrgField *value)
+{
+    return value->type == MRG_FIELD_NULL || value->type == MRG_FIELD_MISSING;
+}
+
+/* {"NAME": "TYPE" "TEXT"} as profile.fields has it, null for one to remove; counts those.
+ */
+static gint64
+add_fields(GString *json, const MrgProfile *profile)
+{
+    gint64 n_gone = 0;
+    g_string_append_c(json, '{');
+    for (gsize i = 0; i < profile->n_fields; i++) {
+        const MrgField *value = &profile->fields[i].value;
+        g_string_append_printf(json, "%s\"%s\":", i ? "," : "", profile->fields[i].name);
+        if (is_gone(value)) {
+            g_string_append(json, "null");
+            n_gone++;
+            continue;
+        }
+        g_string_append_c(json, '"');
+        g_string_append_c(json, (char) ('0' + value->type));
+        add_json(json, value->text, value->length);
+        g_string_append_c(json, '"');
+    }
+    g_string_append_c(json, '}');
+    return n_gone;
+}
+
+static gboolean
+put_person(Copy *copy, const MrgProfile *profile, GError **error)
+{
+    if (!profile->address)
+        return TRUE;
+    g_string_truncate(copy->json, 0);
+    gint64 n_gone = add_fields(copy->json, profile);
+    return put_row(copy, 'p', &profile->person, profile->address, copy->json->str,
+                   copy->json->len, n_gone, 0, error);
 }
 
 static gboolean
@@ -85,12 +130,8 @@ static gboolean
 put_profile(Copy *copy, const MrgProfile *profile, GError **error)
 {
     const MrgPersonKey *key = &profile->person;
-    const char *address = profile->address;
-    if (address && !put_row(copy, 'p', key, "", address, strlen(address), 0, 0, error))
+    if (!put_person(copy, profile, error))
         return FALSE;
-    for (gsize i = 0; i < profile->n_fields; i++)
-        if (!put_field(copy, key, &profile->fields[i], error))
-            return FALSE;
     for (gsize i = 0; i < profile->n_consents; i++) {
         const MrgConsent *consent = &profile->consents[i];
         const char *source = consent->source ? consent->source : "";
@@ -132,7 +173,8 @@ copy_in(PGconn *pg, MrgProfileNext next, gpointer context, guint64 *n, GError **
     if (PQresultStatus(started) != PGRES_COPY_IN)
         return mrg_pgsql_fail(error, MRG_PG_ANSWER_LOST, "", "import");
     g_autoptr(GString) buffer = g_string_sized_new(2 * BUFFER_BYTES);
-    Copy copy = {pg, buffer, 0};
+    g_autoptr(GString) json = g_string_new(NULL);
+    Copy copy = {pg, buffer, json, 0};
     if (!put_all(&copy, next, context, n, error))
         return FALSE;
     if (PQputCopyEnd(pg, NULL) != 1)

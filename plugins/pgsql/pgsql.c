@@ -7,10 +7,9 @@
  * connection is lost under it the answer is UNCERTAIN.  Calls that change nothing are made
  * once more on a new connection.
  *
- *   arguments.c  values to and from PostgreSQL     call.c    statements, deadlines,
- * connecting pool.c       connections                       create.c  tables and their
- * versions ledger.c     the mail path                     people.c  import, erasure,
- * retention rows.c       listings
+ * arguments.c has values to and from PostgreSQL, call.c statements, deadlines and
+ * connecting, pool.c connections, create.c tables and their versions, load.c and ledger.c
+ * the mail path, people.c import, erasure and retention, rows.c listings.
  */
 #include "config.h"
 

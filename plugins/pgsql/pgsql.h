@@ -32,7 +32,9 @@ extern const char mrg_pgsql_schema_3[];
 typedef enum {
     MRG_PG_FETCH,
     MRG_PG_LOAD,
+    MRG_PG_LOAD_SHARED,
     MRG_PG_FETCH_AND_LOAD,
+    MRG_PG_FETCH_AND_LOAD_SHARED,
     MRG_PG_COMMIT,
     MRG_PG_SETTLE_HOLD,
     MRG_PG_SWAP,
@@ -126,13 +128,12 @@ void mrg_pgsql_array_add_string(GString *array, const char *text);
 void mrg_pgsql_array_add_number(GString *array, gint64 number);
 void mrg_pgsql_array_add_key(GString *array, const MrgPersonKey *key);
 const char *mrg_pgsql_array_end(GString *array);
+GString *mrg_pgsql_array_of_strings(const char *const *texts, gsize n); /* ended */
 /* A key as PostgreSQL writes and reads bytes: \x and hexadecimal. */
 const char *mrg_pgsql_hex(const guint8 *bytes, char text[MRG_PGSQL_HEX_BYTES]);
 
-/* ---- results ---- */
+/* ---- results in text ---- */
 
-const char *mrg_pgsql_copy_value(const PGresult *result, int row, int column,
-                                 const MrgMemory *memory, gsize *length);
 gint64 mrg_pgsql_get_number(const PGresult *result, int row, int column);
 gboolean mrg_pgsql_get_key(const PGresult *result, int row, int column, guint8 *bytes);
 /* Makes a call that may be repeated, on a new connection when the first was lost. */

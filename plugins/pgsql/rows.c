@@ -235,7 +235,7 @@ static const struct {
 } tables[] = {
     {"profile", {"#key", "address"}},
     {"field", {"#key", "name", "type", "value"}},
-    {"person", {"#key", "version", "history", "engagement"}},
+    {"person", {"#key", "version", "history", "engagement", "consents", "suppressions"}},
     {"consent_log", {"#key", "purpose", "at", "state", "source"}},
     {"consent", {"#key", "purpose", "state", "at", "source"}},
     {"suppression", {"#key", "scope", "reason", "at", "until"}},

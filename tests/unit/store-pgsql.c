@@ -187,6 +187,26 @@ run_tables(PGconn *pg, const char *name)
     run_pgsql(pg, tables);
 }
 
+/* "PURPOSE STATE AT SOURCE; ... | SCOPE REASON AT-UNTIL; ..." */
+static void
+assert_gates(const Fixture *fixture, const char *expected)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    MrgState state = load(fixture, 1, 99);
+    for (gsize i = 0; i < state.n_consents; i++) {
+        const MrgConsent *consent = &state.consents[i];
+        g_string_append_printf(text, "%s %d %" G_GINT64_FORMAT " %s; ", consent->purpose,
+                               consent->state, consent->at_us, consent->source);
+    }
+    g_string_append(text, "|");
+    for (gsize i = 0; i < state.n_suppressions; i++) {
+        const MrgSuppression *row = &state.suppressions[i];
+        g_string_append_printf(text, " %s %s %" G_GINT64_FORMAT "-%" G_GINT64_FORMAT ";",
+                               row->scope, row->reason, row->at_us, row->until_us);
+    }
+    g_assert_cmpstr(text->str, ==, expected);
+}
+
 static void
 tables_of_version_2_are_upgraded(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
 {
@@ -201,7 +221,15 @@ tables_of_version_2_are_upgraded(Fixture *fixture, gconstpointer plugin G_GNUC_U
         "'quiet: test', 500, " MESSAGE_1 ");"
         "INSERT INTO merganser.hold (message, key, host, queue_id, campaign, class, at, "
         "\"until\") VALUES (" MESSAGE_1 ", " PERSON_1 ", 'mx1.example', '4ABC', 'old', "
-        "'promo', 5, 500)");
+        "'promo', 5, 500);"
+        "INSERT INTO merganser.profile VALUES (" PERSON_1 ", 'a@b.c');"
+        "INSERT INTO merganser.field VALUES (" PERSON_1 ", 'name', 4, E'A\"\\\\\nn'), "
+        "(" PERSON_1 ", 'age', 3, '4.50');"
+        "INSERT INTO merganser.consent_log VALUES "
+        "(" PERSON_1 ", 'track_open', 10, 1, 'form'), (" PERSON_1 ", 'track_open', 20, 2, "
+        "'page'), (" PERSON_1 ", 'profile', 5, 1, '');"
+        "INSERT INTO merganser.suppression VALUES "
+        "(" PERSON_1 ", 'class:promo', 'manual', 7, 9)");
     PQfinish(pg);
     assert_all_fail(fixture, MRG_STORE_ERROR_SCHEMA);
     mrg_store_create(fixture->store, &error);
@@ -210,6 +238,13 @@ tables_of_version_2_are_upgraded(Fixture *fixture, gconstpointer plugin G_GNUC_U
     g_autofree char *holds = holds_text(fixture, NULL, NULL, G_MAXINT64);
     g_assert_cmpstr(events, ==, "5 hold old\n");
     g_assert_cmpstr(holds, ==, "1 of 1: mx1.example 4ABC old promo 5-500\n");
+    const char *names[] = {"age", "name", "none"};
+    MrgField fields[3];
+    g_assert_cmpint(fetch(fixture, 1, names, 3, fields), ==, MRG_FETCH_HIT);
+    assert_field(&fields[0], MRG_FIELD_NUMBER, "4.50");
+    assert_field(&fields[1], MRG_FIELD_STRING, "A\"\\\nn");
+    g_assert_cmpint(fields[2].type, ==, MRG_FIELD_MISSING);
+    assert_gates(fixture, "profile 1 5 ; track_open 2 20 page; | class:promo manual 7-9;");
 }
 
 static void
@@ -244,6 +279,111 @@ tables_of_version_1_are_upgraded(Fixture *fixture, gconstpointer plugin G_GNUC_U
     MrgOutcome next = outcome(1, 2, 7, "6 promo y");
     g_assert_cmpint(commit(fixture, &next), ==, MRG_COMMIT_DONE);
 }
+
+/* ---- what is copied into the person's row -------------------------------- */
+
+static void
+assert_refused(PGconn *pg, const char *sql)
+{
+    PGresult *result = PQexec(pg, sql);
+    g_assert_cmpint(PQresultStatus(result), ==, PGRES_FATAL_ERROR);
+    PQclear(result);
+}
+
+static void
+changes_by_hand_count_at_once(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    PGconn *pg = connect_pgsql();
+    run_pgsql(pg, "INSERT INTO merganser.suppression VALUES (" PERSON_1
+                  ", 'all', 'manual', 1, 0), (" PERSON_1 ", 'list:x', 'manual', 2, 0)");
+    run_pgsql(pg, "INSERT INTO merganser.consent_log VALUES (" PERSON_1
+                  ", 'profile', 5, 1, 'a, b {c} \"d\"')");
+    assert_gates(fixture,
+                 "profile 1 5 a, b {c} \"d\"; | all manual 1-0; list:x manual 2-0;");
+    guint64 version = load(fixture, 1, 99).own.version;
+    run_pgsql(pg, "UPDATE merganser.suppression SET \"until\" = 9 WHERE scope = 'list:x'");
+    run_pgsql(pg, "DELETE FROM merganser.suppression WHERE scope = 'all'");
+    assert_gates(fixture, "profile 1 5 a, b {c} \"d\"; | list:x manual 2-9;");
+    g_assert_cmpuint(load(fixture, 1, 99).own.version, ==, version + 2);
+    assert_refused(pg, "UPDATE merganser.consent_log SET state = 2");
+    assert_refused(pg, "TRUNCATE merganser.consent_log");
+    assert_refused(pg, "TRUNCATE merganser.suppression");
+    run_pgsql(pg, "DELETE FROM merganser.consent_log; DELETE FROM merganser.suppression");
+    assert_gates(fixture, "|");
+    PQfinish(pg);
+}
+
+static gpointer
+import_in_thread(gpointer fixture)
+{
+    import_consent(fixture, MRG_CONSENT_GRANTED, 30);
+    return NULL;
+}
+
+static void
+changes_at_once_are_both_seen(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    PGconn *pg = connect_pgsql(), *watcher = connect_pgsql();
+    run_pgsql(pg, "BEGIN; INSERT INTO merganser.consent_log VALUES (" PERSON_1
+                  ", 'profile', 5, 1, '')");
+    GThread *thread = g_thread_new("import", import_in_thread, fixture);
+    while (!is_someone_waiting(watcher))
+        g_thread_yield();
+    run_pgsql(pg, "COMMIT");
+    g_thread_join(thread);
+    assert_gates(fixture, "profile 1 5 ; track_open 1 30 form \xc3\xa9; |");
+    PQfinish(pg);
+    PQfinish(watcher);
+}
+
+/* Lists that no trigger made are refused, whatever is wrong with them. */
+static void
+a_damaged_list_is_corrupt(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    static const char *const lists[] = {
+        "{a,b,c}", "{a,b,1,NULL}", "{a,b,x,1}", "{a,b,7,1}", "{{a,b},{c,d}}",
+    };
+    PGconn *pg = connect_pgsql();
+    MrgOutcome what = outcome(1, 1, 0, "kept");
+    g_assert_cmpint(commit(fixture, &what), ==, MRG_COMMIT_DONE);
+    for (gsize i = 0; i < G_N_ELEMENTS(lists); i++) {
+        g_autoptr(GError) error = NULL;
+        MrgPersonKey key = person(1);
+        MrgState state;
+        g_autofree char *sql =
+            g_strdup_printf("UPDATE merganser.person SET consents = '%s'", lists[i]);
+        run_pgsql(pg, sql);
+        g_assert_false(mrg_store_load(fixture->store, &key, NULL, NULL, 0, &state,
+                                      fixture->arena, soon(), &error));
+        g_assert_error(error, MRG_STORE_ERROR, MRG_STORE_ERROR_CORRUPT);
+        g_assert_nonnull(strstr(error->message, "person 01000000"));
+    }
+    PQfinish(pg);
+}
+
+static void
+many_fields_come_back_in_their_order(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    MrgProfileField in[40];
+    const char *names[G_N_ELEMENTS(in)];
+    MrgField out[G_N_ELEMENTS(in)];
+    g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < G_N_ELEMENTS(in); i++) {
+        g_ptr_array_add(texts, g_strdup_printf("f%u", 39 - i));
+        names[39 - i] = g_ptr_array_index(texts, i);
+        in[i] = (MrgProfileField){names[39 - i], field(MRG_FIELD_STRING, names[39 - i])};
+    }
+    MrgProfile profile = {
+        .person = person(1), .address = "a@b.c", .fields = in, .n_fields = 40};
+    import(fixture, &profile, 1);
+    for (gsize n = 0; n <= G_N_ELEMENTS(in); n++) {
+        g_assert_cmpint(fetch(fixture, 1, names, n, out), ==, MRG_FETCH_HIT);
+        for (gsize i = 0; i < n; i++)
+            assert_field(&out[i], MRG_FIELD_STRING, names[i]);
+    }
+}
+
+/* ---- months -------------------------------------------------------------- */
 
 static void
 months_are_made_ahead_and_dropped(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
@@ -289,6 +429,10 @@ const Case pgsql_only[] = {
     {"lost/commit", a_connection_lost_in_commit_is_uncertain},
     {"lost/server", a_server_that_is_away_is_unavailable},
     {"prepare/no", it_works_without_prepared_statements},
+    {"person/by-hand", changes_by_hand_count_at_once},
+    {"person/at-once", changes_at_once_are_both_seen},
+    {"person/damaged", a_damaged_list_is_corrupt},
+    {"fields/many", many_fields_come_back_in_their_order},
     {"months", months_are_made_ahead_and_dropped},
     {NULL, NULL},
 };
