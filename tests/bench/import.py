@@ -90,16 +90,12 @@ class Postgres(Pgsql):
 
     def finished_rows(self, _):
         order = "substr(address, 7, strpos(address, '@') - 7)::integer"
-        self.psql(f"\\copy (SELECT key, address FROM merganser.profile ORDER BY {order}) "
+        self.psql(f"\\copy (SELECT * FROM merganser.profile ORDER BY {order}) "
                   f"TO {self.rows}/profile\n"
-                  "\\copy (SELECT f.* FROM merganser.field f JOIN merganser.profile USING (key) "
-                  f"ORDER BY {order}) TO {self.rows}/field\n"
-                  "TRUNCATE merganser.profile, merganser.field;\nVACUUM;\nCHECKPOINT;\n")
+                  "TRUNCATE merganser.profile;\nVACUUM;\nCHECKPOINT;\n")
 
     def bulk_load(self):
-        return self.psql("BEGIN;\n" + "".join(
-            f"\\copy merganser.{table} FROM {self.rows}/{table}\n"
-            for table in ("profile", "field")) + "COMMIT;\n")
+        return self.psql(f"\\copy merganser.profile FROM {self.rows}/profile\n")
 
 
 def main():

@@ -124,6 +124,15 @@ quantile(GArray *times, double part)
     return g_array_index(times, gint64, (guint) ((times->len - 1) * part));
 }
 
+static double
+mean(const GArray *times)
+{
+    double sum = 0;
+    for (guint i = 0; i < times->len; i++)
+        sum += (double) g_array_index(times, gint64, i);
+    return sum / times->len;
+}
+
 static void
 report(Work *works, guint n, double seconds)
 {
@@ -133,10 +142,11 @@ report(Work *works, guint n, double seconds)
     }
     printf("{\"threads\": %u, \"per_second\": %.0f, \"ask_us\": %" G_GINT64_FORMAT
            ", \"ask_p99_us\": %" G_GINT64_FORMAT ", \"commit_us\": %" G_GINT64_FORMAT
-           ", \"commit_p99_us\": %" G_GINT64_FORMAT "}\n",
+           ", \"commit_p99_us\": %" G_GINT64_FORMAT
+           ", \"ask_mean_us\": %.1f, \"commit_mean_us\": %.1f}\n",
            n, works->asks->len / seconds, quantile(works->asks, 0.5),
            quantile(works->asks, 0.99), quantile(works->commits, 0.5),
-           quantile(works->commits, 0.99));
+           quantile(works->commits, 0.99), mean(works->asks), mean(works->commits));
 }
 
 static void

@@ -3,6 +3,7 @@
 """What the mail path asks of a store: how it grows, and beside the database itself.
 
 usage: store.py scale sqlite|pgsql [PEOPLE [EVENTS-A-PERSON]]   10,000,000 with 10 each
+       store.py fill sqlite|pgsql [PEOPLE [EVENTS-A-PERSON]]    the same, without measuring
        store.py pgbench [PEOPLE]                                100,000
 
 scale     fetch, load and commit with many people and events, against 10,000 people with as
@@ -10,7 +11,10 @@ scale     fetch, load and commit with many people and events, against 10,000 peo
 pgbench   the same on PostgreSQL, against a plain SELECT of one row by its primary key, and an
           UPDATE of one row with the same row of an event, through pgbench -M prepared.
 
-The contestants take turns; what is told are medians of their rounds' medians.
+$MERGANSER_BENCH is a folder in which filled databases stay, and are found again.
+
+The contestants take turns; what is told are medians of their rounds, which are medians
+themselves, or means against pgbench, which has no others of a statement.
 """
 
 import contextlib
@@ -35,24 +39,63 @@ SQL = pathlib.Path(__file__).resolve().parents[2] / "conf" / "sql"
 ROUNDS, SECONDS, SMALL = 5, 4, 10000
 FIELDS = ("FirstName", "Interest", "zone")
 
-PGSQL_FILL = """
-CREATE TEMP TABLE who AS SELECT decode(md5(i::text), 'hex') AS key, i
-    FROM generate_series(1, {people}) i ORDER BY 1;
-INSERT INTO merganser.profile SELECT key, 'p' || i || '@shop.example' FROM who;
-ALTER TABLE merganser.field DISABLE TRIGGER ALL;
-INSERT INTO merganser.field SELECT key, name, 4, 'value' FROM who,
-    unnest(ARRAY['FirstName', 'Interest', 'zone']) name ORDER BY 1, 2;
-ALTER TABLE merganser.field ENABLE TRIGGER ALL;
-INSERT INTO merganser.person (key, version) SELECT key, 1 FROM who;
+# A history at its full length, as store.c keeps it.
+HISTORY = "repeat('1700000000000000 promo spring' || chr(10), 8)"
+
+# Two sessions fill at once.  A table that its own transaction emptied needs no log of what is
+# written (wal_level minimal), and an index over what is there is cheaper than one that grows.
+PGSQL_PEOPLE = """
+BEGIN;
+TRUNCATE merganser.profile, merganser.person;
+ALTER TABLE merganser.profile DROP CONSTRAINT profile_pkey;
+ALTER TABLE merganser.person DROP CONSTRAINT person_pkey;
+INSERT INTO merganser.profile SELECT key, 'p' || i || '@shop.example',
+    '{{"FirstName": "4value", "Interest": "4value", "zone": "4value"}}' FROM who;
+INSERT INTO merganser.person (key, version, history) SELECT key, 1, {history} FROM who;
+ALTER TABLE merganser.profile ADD PRIMARY KEY (key);
+ALTER TABLE merganser.person ADD PRIMARY KEY (key);
+COMMIT;
+"""
+PGSQL_OUTCOMES = """
+BEGIN;
+TRUNCATE merganser.outcome;
+ALTER TABLE merganser.outcome DROP CONSTRAINT outcome_pkey;
+INSERT INTO merganser.outcome (message, at, verdict, "until", reason)
+SELECT {message}, {at}, 0, 0, 'ok: under every cap' FROM generate_series(1, {events}) n, who;
+ALTER TABLE merganser.outcome ADD PRIMARY KEY (message);
+COMMIT;
+"""
+# One a month and person, as a year of mail stands in its partitions.
+PGSQL_EVENTS = """
+BEGIN;
+TRUNCATE merganser.event;
+DROP INDEX merganser.event_key_at_id_idx;
 INSERT INTO merganser.event (at, key, campaign, class, sender, tags, verdict, reason, "until",
     message)
-SELECT extract(epoch FROM now())::bigint * 1000000 - n * 3600000000 + i, key, 'spring', 'promo',
-    'shop.example', '', 0, 'ok: under every cap', 0, decode(md5(i || 'm' || n), 'hex')
-FROM who, generate_series(1, {events}) n;
-INSERT INTO merganser.outcome (message, at, verdict, "until", reason)
-SELECT message, at, verdict, 0, reason FROM merganser.event;
-VACUUM ANALYZE; CHECKPOINT;
+SELECT {at}, key, 'spring', 'promo', 'shop.example', '', 0, 'ok: under every cap', 0, {message}
+FROM generate_series(1, {events}) n, who;
+CREATE INDEX ON merganser.event (key, at, id);
+COMMIT;
 """
+AT = ("(extract(epoch FROM now() - (n % 12) * interval '1 month'))::bigint * 1000000 - i % 1000")
+MESSAGE = "int8send(hashint8extended(i, n)) || int8send(hashint8extended(i, -n))"
+
+
+def fill_pgsql(server, people, events):
+    values = {"history": HISTORY, "at": AT, "message": MESSAGE, "events": events}
+    for name in ("pgsql.sql", "pgsql-2.sql", "pgsql-3.sql"):
+        server.ask((SQL / name).read_text())
+    server.ask("SELECT merganser.mrg_make_partition(date_trunc('month', localtimestamp) - "
+               "n * interval '1 month') FROM generate_series(-2, 12) n")
+    server.ask("CREATE UNLOGGED TABLE who AS SELECT decode(md5(i::text), 'hex') AS key, i "
+               f"FROM generate_series(1, {people}) i ORDER BY 1")
+    work = [subprocess.Popen(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", server.conninfo, "-c",
+                              script.format(**values)])
+            for script in (PGSQL_PEOPLE + PGSQL_OUTCOMES, PGSQL_EVENTS)]
+    if any([each.wait() for each in work]):
+        raise SystemExit("the database could not be filled")
+    server.ask("DROP TABLE who")
+    server.ask("VACUUM ANALYZE")
 
 
 def fill_sqlite(path, people, events):
@@ -97,11 +140,12 @@ def ask(plugin, people, setting):
     return json.loads(result.stdout)
 
 
-def show(rounds):
+def show(rounds, kind="us"):
     """{name: [round]} of fetch and load, and commit; the medians."""
     medians = {}
     for name, each in rounds.items():
-        medians[name] = [statistics.median(r[what] for r in each) for what in ("ask_us", "commit_us")]
+        medians[name] = [statistics.median(r[f"{what}_{kind}"] for r in each)
+                         for what in ("ask", "commit")]
         print(f"{name:>24}: fetch and load {medians[name][0]:.0f} us, commit "
               f"{medians[name][1]:.0f} us")
     (_, first), (_, second) = medians.items()
@@ -110,23 +154,41 @@ def show(rounds):
 
 
 @contextlib.contextmanager
+def filled_pgsql(directory, people, events):
+    server = Pgsql(directory, options=(
+        "fsync=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0",
+        "max_wal_size=16GB", "autovacuum=off", "shared_buffers=1GB", "maintenance_work_mem=1GB"))
+    filled = directory / "filled"
+    if not filled.exists():
+        with server:
+            fill_pgsql(server, people, events)
+            server.stop("fast")
+        filled.touch()
+    server.options = ("max_wal_size=8GB", "shared_buffers=1GB")
+    server.start()
+    try:
+        yield f"conninfo={server.conninfo}"
+    finally:
+        server.stop("fast")
+
+
+@contextlib.contextmanager
 def filled(plugin, directory, people, events):
     """The setting under which the bench finds a filled store."""
     if plugin == "sqlite":
-        fill_sqlite(directory / f"{people}.db", people, events)
-        yield f"file={directory}/{people}.db"
+        path = directory / f"{people}.db"
+        if not path.exists():
+            fill_sqlite(path, people, events)
+        yield f"file={path}"
         return
-    with Pgsql(directory / f"pgsql-{people}",
-               options=("max_wal_size=8GB", "shared_buffers=1GB")) as server:
-        for name in ("pgsql.sql", "pgsql-2.sql", "pgsql-3.sql"):
-            server.ask((SQL / name).read_text())
-        server.ask("SELECT merganser.mrg_make_partitions((extract(epoch FROM now()) * 1000000)"
-                   "::bigint - n * 2592000000000) FROM generate_series(0, 1) n")
-        with open(directory / "fill.sql", "w", encoding="utf-8") as stream:
-            stream.write(PGSQL_FILL.format(people=people, events=events))
-        subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", directory / "fill.sql",
-                        server.conninfo], check=True)
-        yield f"conninfo={server.conninfo}"
+    with filled_pgsql(directory / f"pgsql-{people}", people, events) as setting:
+        yield setting
+
+
+def fill(directory, plugin, people=10000000, events=10):
+    for each in (SMALL, int(people)):
+        with filled(plugin, directory, each, int(events)):
+            pass
 
 
 def scale(directory, plugin, people=10000000, events=10):
@@ -152,37 +214,40 @@ SELECT extract(epoch FROM clock_timestamp())::bigint * 1000000, key, 'spring', '
 """
 
 
-def pgbench_median(directory, conninfo, script):
-    (directory / "script").write_text(script)
-    for log in directory.glob("log.*"):
-        log.unlink()
-    subprocess.run(["pgbench", "-n", "-M", "prepared", "-T", str(SECONDS), "-f",
-                    directory / "script", "-l", f"--log-prefix={directory}/log", conninfo],
-                   check=True, capture_output=True)
-    lines = [line for log in directory.glob("log.*") for line in log.read_text().splitlines()]
-    return statistics.median(int(line.split()[2]) for line in lines)
+def pgbench_means(directory, conninfo, people):
+    """Of the two statements, in turn as ours: what waits for a commit is cold afterwards."""
+    (directory / "script").write_text((SELECT + UPDATE).format(people=people))
+    told = subprocess.run(["pgbench", "-n", "-M", "prepared", "-T", str(SECONDS), "-r", "-f",
+                           directory / "script", conninfo], check=True, capture_output=True,
+                          text=True).stdout
+    means = {}
+    for line in told.splitlines():
+        for what, statement in (("ask_mean_us", "SELECT"), ("commit_mean_us", "WITH")):
+            if line.split()[2:3] == [statement]:
+                means[what] = float(line.split()[0]) * 1000
+    return means
 
 
 def pgbench(directory, people=100000):
     ours, theirs = [], []
     with filled("pgsql", directory, int(people), 10) as setting:
-        conninfo = setting.partition("=")[2]
         for _ in range(ROUNDS):
             ours.append(ask("pgsql", people, setting))
-            theirs.append({"ask_us": pgbench_median(directory, conninfo, SELECT.format(people=people)),
-                           "commit_us": pgbench_median(directory, conninfo,
-                                                       UPDATE.format(people=people))})
-    show({"merganser": ours, "pgbench": theirs})
+            theirs.append(pgbench_means(directory, setting.partition("=")[2], people))
+    show({"merganser": ours, "pgbench": theirs}, "mean_us")
 
 
 def main():
-    what = {"scale": scale, "pgbench": pgbench}[sys.argv[1]]
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="merganser-bench-"))
+    what = {"scale": scale, "fill": fill, "pgbench": pgbench}[sys.argv[1]]
+    kept = os.environ.get("MERGANSER_BENCH")
+    directory = pathlib.Path(kept or tempfile.mkdtemp(prefix="merganser-bench-"))
+    directory.mkdir(exist_ok=True)
     directory.chmod(0o755)
     try:
         what(directory, *sys.argv[2:])
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        if not kept:
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 if __name__ == "__main__":
