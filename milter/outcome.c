@@ -29,8 +29,11 @@ mrg_merge_commits(const MrgMerge *merge)
 const char *
 mrg_merge_own_text(const MrgMerge *merge, gsize place, const char *setting)
 {
-    const MrgValue *value = place < merge->plan->n_names ? &merge->slots[place] : NULL;
-    if (!value || value->type != MRG_VALUE_STRING || !value->length)
+    const MrgValue *value =
+        place < merge->plan->n_names ? &merge->person.values[place] : NULL;
+    gboolean is_text = value && (value->type == MRG_VALUE_STRING ||
+                                 (value->type == MRG_VALUE_NUMBER && value->text));
+    if (!is_text || !value->length)
         return setting;
     return mrg_arena_dup(merge->envelope->arena, value->text, value->length);
 }
@@ -70,7 +73,7 @@ static MrgPreference
 preference(const MrgMerge *merge)
 {
     gsize place = merge->plan->frequency_name;
-    return place < merge->plan->n_names ? mrg_preference_read(&merge->slots[place])
+    return place < merge->plan->n_names ? mrg_preference_read(&merge->person.values[place])
                                         : (MrgPreference){.limit = MRG_UNLIMITED};
 }
 

@@ -37,7 +37,7 @@ gboolean mrg_merge_commits(const MrgMerge *merge);
 /* When the copy goes out, as far as is known: what is held is made for its due time. */
 gint64 mrg_merge_out_us(const MrgMerge *merge);
 
-/* A text of the person's own, from the place in the names, or the setting. */
+/* What the person's own profile says at the place in the names, or the setting. */
 const char *mrg_merge_own_text(const MrgMerge *merge, gsize place, const char *setting);
 
 #endif

@@ -22,9 +22,9 @@ mrg_person_identify(MrgPerson *person, const MrgKeyring *keyring, const char *ad
     return TRUE;
 }
 
-static gboolean
-to_value(MrgValue *value, const MrgField *field, const char *name, MrgArena *arena,
-         GError **error)
+gboolean
+mrg_field_value(MrgValue *value, const MrgField *field, const char *name, MrgArena *arena,
+                GError **error)
 {
     g_autoptr(GError) problem = NULL;
     switch (field->type) {
@@ -76,11 +76,15 @@ mrg_person_fetch(MrgPerson *person, const MrgStore *store, const MrgPersonAsked 
         asked->shared, asked->n_shared, state, arena, deadline_us, error);
     if (found == MRG_FETCH_ERROR)
         return FALSE;
-    person->has_profile = found == MRG_FETCH_HIT;
+    MrgValue *values =
+        asked->data ? mrg_arena_array(arena, MrgValue, asked->n_names) : slots;
     for (gsize i = 0; i < asked->n_names; i++) {
-        if (!to_value(&slots[i], &fields[i], asked->names[i], arena, error))
+        if (!mrg_field_value(&values[i], &fields[i], asked->names[i], arena, error))
             return FALSE;
+        slots[i] = values[i];
         fall_back(&slots[i], asked->names[i], asked->data);
     }
+    person->has_profile = found == MRG_FETCH_HIT;
+    person->values = values;
     return TRUE;
 }

@@ -2,8 +2,9 @@
 /*
  * lookup: who the recipient is, and the fields that the program reads.
  *
- * A name that the profile lacks falls back to the campaign's data; the name "data"
- * is the campaign's data as a whole.
+ * For templates, a name that the profile lacks falls back to the campaign's data, and the
+ * name "data" is that as a whole.  What decides about a person looks at the profile alone
+ * (values): a sender's data is no person's wish.
  *
  * OWNERSHIP  arena.
  * ERRORS     MRG_ERROR_ADDRESS; the store's own; MRG_STORE_ERROR_CORRUPT for a stored
@@ -21,7 +22,12 @@ typedef struct MrgPerson {
     MrgPersonKey key;
     char pseudonym[MRG_PSEUDONYM_BYTES];
     gboolean has_profile;
+    const MrgValue *values; /* by place in the names asked for: what the profile says */
 } MrgPerson;
+
+/* A field as a value; name stands in the error. */
+gboolean mrg_field_value(MrgValue *value, const MrgField *field, const char *name,
+                         MrgArena *arena, GError **error);
 
 gboolean mrg_person_identify(MrgPerson *person, const MrgKeyring *keyring,
                              const char *address, MrgArena *arena, GError **error);

@@ -43,7 +43,7 @@ typedef struct Import {
     MrgKeyring *keyring;
     gsize i;
     MrgProfile profile;
-    MrgProfileField field;
+    MrgProfileField fields[3];
     MrgConsent consent;
     MrgSuppression suppression;
 } Import;
@@ -55,15 +55,17 @@ next_profile(gpointer context, GError **error G_GNUC_UNUSED)
     if (import->i == G_N_ELEMENTS(people))
         return NULL;
     const Person *person = &people[import->i++];
-    import->field = (MrgProfileField){"first_name",
-                                      { MRG_FIELD_STRING,
-                                        person->name,
-                                        strlen(person->name) }};
+    import->fields[0] = (MrgProfileField){"first_name",
+                                          { MRG_FIELD_STRING,
+                                            person->name,
+                                            strlen(person->name) }};
+    import->fields[1] = (MrgProfileField){"lang", { MRG_FIELD_STRING, "de", 2 }};
+    import->fields[2] = (MrgProfileField){"zone", { MRG_FIELD_STRING, "Europe/Oslo", 11 }};
     import->consent = (MrgConsent){"track_open", MRG_CONSENT_GRANTED, 1, "test"};
     import->suppression = (MrgSuppression){"all", person->suppressed, 1, 0};
     import->profile = (MrgProfile){.address = person->address,
-                                   .fields = &import->field,
-                                   .n_fields = 1,
+                                   .fields = import->fields,
+                                   .n_fields = G_N_ELEMENTS(import->fields),
                                    .consents = &import->consent,
                                    .n_consents = person->may_track ? 1 : 0,
                                    .suppressions = &import->suppression,
@@ -309,6 +311,26 @@ a_reused_message_id_evades_no_cap(void)
     g_assert_cmpint(second.answer, ==, MRG_ANSWER_DISCARD);
 }
 
+/* A household or a wish that the campaign brings along is nobody's. */
+static void
+the_campaign_decides_nothing_about_people(void)
+{
+    static const char *const rules[] = {
+        "[policy]\nhousehold_field = home\n"
+        "[cap home]\nlimit = 1\nper = 24h\nscope = household\n",
+        "[policy]\nfrequency_field = wish\n"};
+    static const char message[] =
+        "X-Campaign: a\nX-Campaign-Data: {\"home\":\"h\",\"wish\":0}\n\nx\n";
+    for (gsize i = 0; i < G_N_ELEMENTS(rules); i++) {
+        g_autoptr(World) world = world_new(rules[i], TRUE);
+        g_auto(Sent) ann = send_text(world, message, "ann@example.com");
+        g_auto(Sent) bob = send_text(world, message, "bob@example.com");
+        g_test_message("%s", rules[i]);
+        g_assert_cmpint(ann.answer, ==, MRG_ANSWER_ACCEPT);
+        g_assert_cmpint(bob.answer, ==, MRG_ANSWER_ACCEPT);
+    }
+}
+
 static void
 people_without_a_profile_follow_the_policy(void)
 {
@@ -382,7 +404,7 @@ static void
 helpers_know_the_person(void)
 {
     static const char message[] =
-        "X-Campaign: a\nX-Campaign-Data: {\"lang\":\"de\",\"zone\":\"Europe/Oslo\"}\n\n"
+        "X-Campaign: a\nX-Campaign-Data: {\"lang\":\"fr\",\"zone\":\"Asia/Tokyo\"}\n\n"
         "{{number 1234.5}} {{date \"2026-07-01T12:00:00Z\" \"HH:mm\"}} {{hash_pick "
         "\"x\"}}\n"
         "{{unsubscribe_url}}\n{{preferences_url}}\n{{view_url}}\n";
@@ -391,8 +413,10 @@ helpers_know_the_person(void)
         world_new("[render]\nlocale_field = lang\ntimezone_field = zone\n", TRUE);
     g_auto(Sent) first = send_text(plain, message, "bob@example.com");
     g_auto(Sent) second = send_text(own, message, "bob@example.com");
+    g_auto(Sent) guest = send_text(own, message, "guest@example.com");
     assert_contains(first.body, "1,234.5 12:00 x");
     assert_contains(second.body, "1.234,5 14:00 x");
+    assert_contains(guest.body, "1,234.5 12:00 x");
     assert_contains(first.body, "https://t.example.com/u/");
     assert_contains(first.body, "https://t.example.com/p/");
     assert_contains(first.body, "https://t.example.com/v/");
@@ -647,6 +671,7 @@ main(int argc, char **argv)
     g_test_add_func("/pipeline/retry-unsubscribed",
                     a_retry_after_an_unsubscription_is_dropped);
     g_test_add_func("/pipeline/reused-message-id", a_reused_message_id_evades_no_cap);
+    g_test_add_func("/pipeline/campaign-data", the_campaign_decides_nothing_about_people);
     g_test_add_func("/pipeline/unknown-people", people_without_a_profile_follow_the_policy);
     g_test_add_func("/pipeline/refusals", what_cannot_be_merged_is_refused_with_its_place);
     g_test_add_func("/pipeline/edits-refused", edits_that_were_refused_are_no_delivery);
