@@ -439,6 +439,26 @@ read_sections(MrgConf *conf, const MrgIni *ini, GError **error)
     return TRUE;
 }
 
+static gboolean
+check_stamp(const MrgConf *conf, GError **error)
+{
+    static const char *const kinds[] = {"opens", "clicks", "text", NULL};
+    if (*conf->stamp_base_url && !g_str_has_prefix(conf->stamp_base_url, "https://") &&
+        !g_str_has_prefix(conf->stamp_base_url, "http://")) {
+        g_set_error(error, MRG_ERROR, MRG_ERROR_CONFIG,
+                    "%s:1:1: 'base_url' in [stamp] must begin with https://", conf->path);
+        return FALSE;
+    }
+    for (const char *const *word = conf->stamp_track; *word; word++)
+        if (!g_strv_contains(kinds, *word)) {
+            g_set_error(error, MRG_ERROR, MRG_ERROR_CONFIG,
+                        "%s:1:1: 'track' in [stamp] knows opens, clicks and text, not '%s'",
+                        conf->path, *word);
+            return FALSE;
+        }
+    return TRUE;
+}
+
 static MrgConf *
 read_conf(const MrgIni *ini, GError **error)
 {
@@ -449,12 +469,8 @@ read_conf(const MrgIni *ini, GError **error)
     store_fallbacks(settings, G_N_ELEMENTS(settings), conf, conf->arena);
     if (!read_sections(conf, ini, error))
         return NULL;
-    if (*conf->stamp_base_url && !g_str_has_prefix(conf->stamp_base_url, "https://") &&
-        !g_str_has_prefix(conf->stamp_base_url, "http://")) {
-        g_set_error(error, MRG_ERROR, MRG_ERROR_CONFIG,
-                    "%s:1:1: 'base_url' in [stamp] must begin with https://", conf->path);
+    if (!check_stamp(conf, error))
         return NULL;
-    }
     if (conf->retention_events && conf->retention_events < RETENTION_MIN_US) {
         g_set_error(error, MRG_ERROR, MRG_ERROR_CONFIG,
                     "%s:1:1: 'events' in [retention] must be 7d at least, or 0s",

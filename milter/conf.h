@@ -32,6 +32,7 @@ typedef enum { MRG_LOG_SYSLOG, MRG_LOG_STDERR } MrgLogChoice;
 typedef enum { MRG_DEFAULT_GRANTED, MRG_DEFAULT_DENIED } MrgConsentChoice;
 typedef enum { MRG_UNKNOWN_GENERIC, MRG_UNKNOWN_DROP, MRG_UNKNOWN_REJECT } MrgUnknownChoice;
 typedef enum { MRG_COUNT_ACCEPTED, MRG_COUNT_ATTEMPTED } MrgCountChoice;
+typedef enum { MRG_PIXEL_BOTTOM, MRG_PIXEL_TOP } MrgPixelChoice;
 typedef enum { MRG_MISSING_REJECT, MRG_MISSING_DROP, MRG_MISSING_HOLD } MrgMissingChoice;
 
 /* The section [plugin NAME]. */

@@ -20,6 +20,7 @@ struct MrgPipeline {
     MrgLibrary *library;
     MrgIntakeRules rules;
     gboolean counts_attempts;
+    guint track; /* MrgTrack: what the configuration allows */
 };
 
 gboolean mrg_step_policy(MrgMerge *merge, GError **error);

@@ -120,7 +120,7 @@ number_campaign(MrgMerge *merge, GError **error)
 {
     const MrgStore *store = merge->pipeline->store;
     guint32 number;
-    if (!mrg_merge_commits(merge) || g_atomic_int_get(&merge->plan->campaign_number))
+    if (g_atomic_int_get(&merge->plan->campaign_number))
         return TRUE;
     mrg_merge_start_deadline(merge);
     if (!mrg_store_campaign_number(store, merge->campaign.id, &number, merge->deadline_us,
@@ -128,6 +128,33 @@ number_campaign(MrgMerge *merge, GError **error)
         return FALSE;
     g_atomic_int_set(&merge->plan->campaign_number, number);
     return TRUE;
+}
+
+static gboolean
+number_links(MrgMerge *merge, GError **error)
+{
+    gsize n;
+    MrgLinks *links = merge->plan->links;
+    const char *const *targets = mrg_links_targets(links, &n);
+    if (!(merge->campaign.track & merge->pipeline->track & MRG_TRACK_CLICKS) ||
+        !*merge->pipeline->conf->stamp_base_url || !mrg_links_need_numbers(links))
+        return TRUE;
+    guint32 *numbers = mrg_arena_array(merge->envelope->arena, guint32, n);
+    mrg_merge_start_deadline(merge);
+    if (!mrg_store_link_numbers(merge->pipeline->store,
+                                (guint32) g_atomic_int_get(&merge->plan->campaign_number),
+                                targets, n, numbers, merge->deadline_us, error))
+        return FALSE;
+    mrg_links_set_numbers(links, numbers);
+    return TRUE;
+}
+
+/* What nobody gets makes no campaign. */
+static gboolean
+number_all(MrgMerge *merge, GError **error)
+{
+    return !mrg_merge_commits(merge) ||
+           (number_campaign(merge, error) && number_links(merge, error));
 }
 
 void
@@ -145,7 +172,7 @@ step_person(MrgMerge *merge, GError **error)
     MrgArena *arena = merge->envelope->arena;
     const char *address = g_ptr_array_index(merge->envelope->recipients, 0);
     if (!mrg_person_identify(&merge->person, pipeline->keyring, address, arena, error) ||
-        !number_campaign(merge, error))
+        !number_all(merge, error))
         return FALSE;
     make_message_key(merge);
     merge->slots = mrg_arena_array(arena, MrgValue, merge->plan->n_names);
@@ -173,25 +200,38 @@ message_number(const MrgMessageKey *key)
     return GUINT64_FROM_BE(number);
 }
 
+static gboolean
+may_track(const MrgMerge *merge, guint track)
+{
+    return merge->person.has_profile &&
+           (merge->campaign.track & merge->pipeline->track & track) != 0;
+}
+
 static MrgStampContext
 stamp_context(const MrgMerge *merge)
 {
     const MrgConf *conf = merge->pipeline->conf;
-    return (MrgStampContext){
+    const MrgDecision *decision = &merge->decision;
+    const MrgToken token = {.person = merge->person.key,
+                            .campaign =
+                                (guint32) g_atomic_int_get(&merge->plan->campaign_number),
+                            .message = message_number(&merge->key),
+                            .at_s = (guint32) (merge->now_us / MRG_SECOND_US)};
+    MrgStampContext context = {
         .arena = merge->envelope->arena,
-        .keyring = merge->pipeline->keyring,
         .base_url = *conf->stamp_base_url ? conf->stamp_base_url : NULL,
         .list_domain = *conf->stamp_list_domain ? conf->stamp_list_domain : NULL,
         .campaign = &merge->campaign,
-        .token = {.person = merge->person.key,
-                  .campaign = (guint32) g_atomic_int_get(&merge->plan->campaign_number),
-                  .message = message_number(&merge->key),
-                  .at_s = (guint32) (merge->now_us / MRG_SECOND_US)},
+        .links = merge->plan->links,
         .is_inert = !mrg_merge_commits(merge),
-        .may_track_open = merge->decision.may_track_open && merge->person.has_profile &&
-                          (merge->campaign.track & MRG_TRACK_OPENS) != 0,
+        .may_track_open = decision->may_track_open && may_track(merge, MRG_TRACK_OPENS),
+        .may_track_click = decision->may_track_click && may_track(merge, MRG_TRACK_CLICKS),
+        .may_track_text = may_track(merge, MRG_TRACK_TEXT),
+        .is_pixel_on_top = conf->stamp_pixel_position == MRG_PIXEL_TOP,
         .is_transactional = g_str_equal(merge->campaign.class_name, "transactional"),
     };
+    mrg_sealer_init(&context.sealer, merge->pipeline->keyring, &token);
+    return context;
 }
 
 static void
@@ -371,6 +411,7 @@ step_stamp(MrgMerge *merge, GError **error)
     set_fields(merge);
     mrg_stamp_apply(&context, merge->plan->layout, merge->parts, &merge->copy);
     merge->stamps = mrg_stamp_names(&context);
+    merge->tracked = context.tracked;
     return mrg_copy_set_parts(&merge->copy, envelope, merge->plan->layout, merge->parts,
                               error);
 }
@@ -482,6 +523,21 @@ check_stage(const MrgConf *conf, GError **error)
     return FALSE;
 }
 
+static guint
+allowed_tracking(const MrgConf *conf)
+{
+    static const struct {
+        const char *word;
+        MrgTrack track;
+    } kinds[] = {
+        {"opens", MRG_TRACK_OPENS}, {"clicks", MRG_TRACK_CLICKS}, {"text", MRG_TRACK_TEXT}};
+    guint track = 0;
+    for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++)
+        if (g_strv_contains(conf->stamp_track, kinds[i].word))
+            track |= kinds[i].track;
+    return track;
+}
+
 MrgPipeline *
 mrg_pipeline_new_with(MrgConf *conf, MrgKeyring *keyring, MrgStore *store, GError **error)
 {
@@ -492,6 +548,7 @@ mrg_pipeline_new_with(MrgConf *conf, MrgKeyring *keyring, MrgStore *store, GErro
     pipeline->conf = mrg_conf_ref(conf);
     pipeline->counts_attempts = mrg_policy_counts_attempts(&conf->policy);
     pipeline->plans = mrg_plan_cache_new(PLANS_KEPT);
+    pipeline->track = allowed_tracking(conf);
     take_rules(pipeline);
     pipeline->keyring = mrg_keyring_ref(keyring);
     pipeline->store = store;

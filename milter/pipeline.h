@@ -75,6 +75,7 @@ typedef struct MrgMerge {
     MrgRendered *fields; /* as the plan has them */
     MrgRendered *parts;
     const char *stamps;
+    guint tracked; /* MrgTracked */
     MrgCopy copy;
 
     /* verdict */

@@ -38,6 +38,7 @@ mrg_plan_unref(MrgPlan *plan)
         mrg_program_unref(plan->program);
     if (plan->layout)
         mrg_layout_unref(plan->layout);
+    mrg_links_free(plan->links);
     mrg_arena_free(plan->arena);
     g_free(plan->names);
     g_free(plan);
@@ -228,6 +229,10 @@ mrg_plan_rules(const MrgConf *conf, MrgBlocks *blocks)
         .timezone_field = conf->render_timezone_field,
         .frequency_field = conf->policy_frequency_field,
         .household_field = conf->policy_household_field,
+        .base_url = conf->stamp_base_url,
+        .utm_domains = conf->stamp_utm_domains,
+        .utm = {conf->stamp_utm_source, conf->stamp_utm_medium, conf->stamp_utm_campaign,
+                conf->stamp_utm_content},
         .needs_zone = mrg_policy_needs_zone(&conf->policy),
         .blocks = blocks};
 }
@@ -244,6 +249,24 @@ add_habits(MrgPlan *plan, const MrgPlanRules *rules, const MrgCampaign *campaign
         plan->timezone_name = add_name(plan, rules->timezone_field);
     plan->frequency_name = add_name(plan, rules->frequency_field);
     plan->household_name = add_name(plan, rules->household_field);
+}
+
+static void
+find_links(MrgPlan *plan, const MrgPlanRules *rules, const MrgCampaign *campaign)
+{
+    static const char *const names[MRG_UTM_MAX] = {"utm_source", "utm_medium",
+                                                   "utm_campaign", "utm_content"};
+    const char *base_url = rules->base_url && *rules->base_url ? rules->base_url : NULL;
+    MrgUtm utm = {.domains = rules->utm_domains};
+    for (gsize i = 0; i < MRG_UTM_MAX; i++)
+        utm.parameters[i] =
+            mrg_utm_parameter(plan->arena, names[i], rules->utm[i] ? rules->utm[i] : "",
+                              campaign->id, campaign->class_name);
+    plan->links = mrg_links_new(base_url, &utm);
+    for (gsize i = 0; i < plan->n_parts; i++)
+        if (!plan->parts[i].is_amp)
+            mrg_links_add(plan->links, plan->parts[i].text, plan->parts[i].length,
+                          plan->parts[i].is_html);
 }
 
 static MrgPlan *
@@ -266,6 +289,7 @@ plan_new(const MrgMessageKey *content, const MrgEnvelope *envelope,
         !list_names(plan, rules->schema, error))
         return NULL;
     add_habits(plan, rules, campaign);
+    find_links(plan, rules, campaign);
     return g_steal_pointer(&plan);
 }
 

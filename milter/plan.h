@@ -7,9 +7,9 @@
  * found by content hash for all others.
  *
  * OWNERSHIP  reference-counted; the cache keeps the plans used last.
- * THREADS    a plan is immutable but for campaign_number; the cache locks briefly. Two
- *            threads that miss at once both compile, and the first one's plan stays.
- * ERRORS     those of the layout and of render; MRG_ERROR_FIELD.
+ * THREADS    a plan is immutable but for campaign_number and the links' numbers; the cache
+ * locks briefly. Two threads that miss at once both compile, and the first one's plan
+ * stays. ERRORS     those of the layout and of render; MRG_ERROR_FIELD.
  */
 #ifndef MRG_PLAN_H
 #define MRG_PLAN_H
@@ -20,6 +20,7 @@
 #include "milter/conf.h"
 #include "milter/message/campaign.h"
 #include "milter/message/mime.h"
+#include "milter/stamp/links.h"
 #include "render/render.h"
 
 typedef struct MrgPlan {
@@ -37,6 +38,7 @@ typedef struct MrgPlan {
     gsize n_names;
     /* Places in names of what the configuration asks for; G_MAXSIZE for none. */
     gsize locale_name, timezone_name, frequency_name, household_name;
+    MrgLinks *links;
     gboolean uses_urls;
     guint campaign_number; /* atomic; 0 until a copy has asked the store */
 } MrgPlan;
@@ -47,8 +49,11 @@ typedef struct MrgPlanRules {
     MrgFieldRules fields;
     const char *locale_field, *timezone_field; /* "" for none */
     const char *frequency_field, *household_field;
-    gboolean needs_zone; /* the policy does, whatever the template says */
-    MrgBlocks *blocks;   /* a change of it drops all plans */
+    const char *base_url; /* of the collector; "" or NULL for none */
+    const char *const *utm_domains;
+    const char *utm[MRG_UTM_MAX]; /* source, medium, campaign, content; may be NULL */
+    gboolean needs_zone;          /* the policy does, whatever the template says */
+    MrgBlocks *blocks;            /* a change of it drops all plans */
 } MrgPlanRules;
 
 /* Those of a configuration. */

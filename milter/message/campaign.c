@@ -102,13 +102,15 @@ read_track(MrgCampaign *campaign, const char *value, G_GNUC_UNUSED MrgArena *are
     guint track = 0;
     gboolean is_none = FALSE;
     gboolean is_known = TRUE;
-    g_auto(GStrv) words = g_strsplit(value, ",", 4);
+    g_auto(GStrv) words = g_strsplit(value, ",", 5);
     for (char **word = words; *word; word++) {
         g_strstrip(*word);
         if (g_ascii_strcasecmp(*word, "opens") == 0)
             track |= MRG_TRACK_OPENS;
         else if (g_ascii_strcasecmp(*word, "clicks") == 0)
             track |= MRG_TRACK_CLICKS;
+        else if (g_ascii_strcasecmp(*word, "text") == 0)
+            track |= MRG_TRACK_CLICKS | MRG_TRACK_TEXT;
         else if (g_ascii_strcasecmp(*word, "none") == 0)
             is_none = TRUE;
         else
@@ -116,7 +118,8 @@ read_track(MrgCampaign *campaign, const char *value, G_GNUC_UNUSED MrgArena *are
     }
     if (!is_known || is_none == (track != 0)) {
         g_set_error(error, MRG_ERROR, MRG_ERROR_CONTROL,
-                    "X-Campaign-Track: neither 'none' nor a list of 'opens', 'clicks'");
+                    "X-Campaign-Track: neither 'none' nor a list of 'opens', 'clicks', "
+                    "'text'");
         return FALSE;
     }
     campaign->track = track;

@@ -7,7 +7,8 @@
  *   X-Campaign-Syntax: DIALECT   handlebars (default), tokens
  *   X-Campaign-Data: {json}      an object; values under data., and for names that a
  *                                profile lacks
- *   X-Campaign-Track: opens, clicks | none
+ *   X-Campaign-Track: opens, clicks, text | none
+ *                                text: clicks, in text/plain too
  *   X-Campaign-Tags: NAME, NAME  the same alphabet, 255 bytes together; for caps
  *   X-Campaign-List: NAME        the list that it goes to, for "list:NAME" suppressions
  *   X-Campaign-Send-At: TIME     not before this instant: 2026-11-24T09:00:00+01:00
@@ -24,7 +25,11 @@
 #include "base/value.h"
 #include "milter/intake/envelope.h"
 
-typedef enum { MRG_TRACK_OPENS = 1 << 0, MRG_TRACK_CLICKS = 1 << 1 } MrgTrack;
+typedef enum {
+    MRG_TRACK_OPENS = 1 << 0,
+    MRG_TRACK_CLICKS = 1 << 1,
+    MRG_TRACK_TEXT = 1 << 2
+} MrgTrack;
 
 typedef struct MrgCampaign {
     const char *id;

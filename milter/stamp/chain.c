@@ -6,6 +6,7 @@
 #include "milter/stamp/stamp.h"
 
 typedef enum {
+    NEEDS_NOTHING, /* or asks for itself, for each part */
     NEEDS_OPEN_CONSENT,
     NEEDS_NO_TRANSACTION /* marketing mail only */
 } Need;
@@ -18,6 +19,8 @@ typedef struct Stamp {
 
 /* In the order in which they look at the copy. */
 static const Stamp stamps[] = {
+    {"links", NEEDS_NOTHING, mrg_stamp_links},
+    {"utm", NEEDS_NOTHING, mrg_stamp_utm},
     {"pixel", NEEDS_OPEN_CONSENT, mrg_stamp_pixel},
     {"unsubscribe", NEEDS_NO_TRANSACTION, mrg_stamp_unsubscribe},
     {"list", NEEDS_NO_TRANSACTION, mrg_stamp_list},
@@ -26,11 +29,9 @@ static const Stamp stamps[] = {
 const char *
 mrg_stamp_token(const MrgStampContext *context, MrgTokenPurpose purpose)
 {
-    MrgToken token = context->token;
-    token.purpose = context->is_inert ? MRG_TOKEN_INERT : purpose;
-    token.link = 0;
     char *text = mrg_arena_alloc(context->arena, MRG_TOKEN_LENGTH + 1);
-    mrg_token_seal(context->keyring, &token, text);
+    mrg_sealer_seal(&context->sealer, context->is_inert ? MRG_TOKEN_INERT : purpose, 0,
+                    text);
     return text;
 }
 
@@ -47,6 +48,25 @@ mrg_stamp_url(const MrgStampContext *context, MrgTokenPurpose purpose)
                             mrg_stamp_token(context, purpose));
 }
 
+const GArray *
+mrg_proposal_places(MrgProposal *proposal, gsize part)
+{
+    if (proposal->places[part])
+        return proposal->places[part];
+    const MrgRendered *text = &proposal->texts[part];
+    GArray *places = g_array_new(FALSE, FALSE, sizeof(MrgPlace));
+    (proposal->parts[part].is_html ? mrg_places_of_html
+                                   : mrg_places_of_text)(text->text, text->length, places);
+    return proposal->places[part] = places;
+}
+
+static void
+forget_places(MrgProposal *proposal)
+{
+    for (gsize i = 0; i < proposal->n_parts; i++)
+        g_clear_pointer(&proposal->places[i], g_array_unref);
+}
+
 void
 mrg_proposal_set_header(MrgProposal *proposal, const char *name, const char *value)
 {
@@ -58,6 +78,8 @@ static gboolean
 is_met(const MrgStampContext *context, Need need)
 {
     switch (need) {
+    case NEEDS_NOTHING:
+        return TRUE;
     case NEEDS_OPEN_CONSENT:
         return context->may_track_open;
     case NEEDS_NO_TRANSACTION:
@@ -166,7 +188,10 @@ mrg_stamp_apply(MrgStampContext *context, const MrgLayout *layout, MrgRendered *
     MrgProposal proposal = {.copy = copy, .splices = splices, .headers = headers};
     proposal.parts = mrg_layout_parts(layout, &proposal.n_parts);
     proposal.texts = current_texts(context->arena, proposal.parts, parts, proposal.n_parts);
+    proposal.places = mrg_arena_array(context->arena, GArray *, proposal.n_parts);
     context->names = run_stamps(context, &proposal);
+    context->tracked = proposal.tracked;
+    forget_places(&proposal);
     apply_splices(context->arena, &proposal, parts);
     apply_headers(context->arena, &proposal, copy);
 }

@@ -13,20 +13,26 @@
 
 #include "milter/message/campaign.h"
 #include "milter/message/copy.h"
+#include "milter/stamp/links.h"
 #include "milter/stamp/token.h"
 
 typedef struct MrgStampContext {
     MrgArena *arena;
-    const MrgKeyring *keyring;
+    MrgSealer sealer;        /* of this copy's tokens */
     const char *base_url;    /* of the collector, without a slash at the end; NULL: no
                                 pixel, no unsubscribe link */
     const char *list_domain; /* of List-Id and Feedback-ID; NULL: neither */
     const MrgCampaign *campaign;
-    MrgToken token;          /* purpose and link are set by each stamp */
+    const MrgLinks *links;   /* of the plan; NULL: none is touched */
     gboolean is_inert;       /* preview: every token is sealed as MRG_TOKEN_INERT */
     gboolean may_track_open; /* consent, campaign and config agree */
+    gboolean may_track_click;
+    gboolean may_track_text; /* links in text/plain, too */
+    gboolean is_pixel_on_top;
     gboolean is_transactional;
-    const char *names; /* set by mrg_stamp_apply() */
+    /* Set by mrg_stamp_apply(): */
+    const char *names;
+    guint tracked; /* MrgTracked */
 } MrgStampContext;
 
 /* A text over the bytes [start, start + removed) of a part; starts ascend. */

@@ -71,39 +71,59 @@ skip_spaces(const MrgHtml *html, gsize at)
     return at;
 }
 
-/* From behind the '='. */
-static gsize
-skip_attribute_value(const MrgHtml *html, gsize at)
+static void
+read_value(const MrgHtml *html, gsize at, MrgHtmlAttribute *attribute)
 {
     at = skip_spaces(html, at);
+    attribute->has_value = TRUE;
+    attribute->value = attribute->value_end = attribute->end = at;
     if (at == html->length)
-        return at;
+        return;
     char quote = html->text[at];
-    if (quote == '"' || quote == '\'')
-        return skip_past(html, at + 1, quote);
+    if (quote == '"' || quote == '\'') {
+        attribute->quote = quote;
+        attribute->value = at + 1;
+        attribute->end = skip_past(html, at + 1, quote);
+        gboolean is_closed =
+            attribute->end > at + 1 && html->text[attribute->end - 1] == quote;
+        attribute->value_end = attribute->end - (is_closed ? 1 : 0);
+        return;
+    }
     while (at < html->length && !is_space(html->text[at]) && html->text[at] != '>')
         at++;
-    return at;
+    attribute->value_end = attribute->end = at;
 }
 
-/* A quote is one only where a value begins: <a b"> ends at its '>'. */
+/* The attribute at or behind at; FALSE at the end of the tag.  A quote is one only where a
+ * value begins: <a b"> ends at its '>'. */
+static gboolean
+read_attribute(const MrgHtml *html, gsize at, MrgHtmlAttribute *attribute)
+{
+    while (at < html->length && (is_space(html->text[at]) || html->text[at] == '/'))
+        at++;
+    if (at == html->length || html->text[at] == '>')
+        return FALSE;
+    *attribute = (MrgHtmlAttribute){.start = at};
+    /* Even a '=' may begin an attribute's name (13.2.5.32). */
+    do
+        at++;
+    while (at < html->length && !is_space(html->text[at]) &&
+           !strchr("/>=", html->text[at]));
+    attribute->name_end = attribute->end = at;
+    attribute->value = attribute->value_end = at;
+    at = skip_spaces(html, at);
+    if (at < html->length && html->text[at] == '=')
+        read_value(html, at + 1, attribute);
+    return TRUE;
+}
+
 static gsize
 skip_tag(const MrgHtml *html, gsize at)
 {
-    while (at < html->length && html->text[at] != '>') {
-        at = skip_spaces(html, at);
-        if (at == html->length || html->text[at] == '>')
-            continue;
-        /* Even a '=' may begin an attribute's name (13.2.5.32). */
-        do
-            at++;
-        while (at < html->length && !is_space(html->text[at]) &&
-               !strchr("/>=", html->text[at]));
-        gsize behind = skip_spaces(html, at);
-        if (behind < html->length && html->text[behind] == '=')
-            at = skip_attribute_value(html, behind + 1);
-    }
-    return at < html->length ? at + 1 : html->length;
+    MrgHtmlAttribute attribute;
+    while (read_attribute(html, at, &attribute))
+        at = attribute.end;
+    return skip_past(html, at, '>');
 }
 
 static gboolean
@@ -207,6 +227,46 @@ find_raw_end(const MrgHtml *html, gsize at, const char *name)
         at++;
     }
     return html->length;
+}
+
+gboolean
+mrg_html_next_attribute(const MrgHtml *html, const MrgHtmlToken *token, gsize *at,
+                        MrgHtmlAttribute *attribute)
+{
+    if (token->type != MRG_HTML_START_TAG)
+        return FALSE;
+    gsize from = *at ? *at : name_start(token) + token->name_length;
+    if (!read_attribute(html, from, attribute))
+        return FALSE;
+    *at = attribute->end;
+    return TRUE;
+}
+
+gboolean
+mrg_html_is_attribute(const MrgHtml *html, const MrgHtmlAttribute *attribute,
+                      const char *name)
+{
+    return is_named(html->text + attribute->start, attribute->name_end - attribute->start,
+                    name);
+}
+
+gboolean
+mrg_html_conditional(const MrgHtml *html, const MrgHtmlToken *token, MrgHtml *inside)
+{
+    static const char start[] = "<!--[if", middle[] = "]>", end[] = "-->";
+    gsize from = token->start + strlen(start);
+    if (token->type != MRG_HTML_COMMENT || token->end - token->start < strlen(start) + 5 ||
+        g_ascii_strncasecmp(html->text + token->start, start, strlen(start)) != 0 ||
+        memcmp(html->text + token->end - strlen(end), end, strlen(end)) != 0)
+        return FALSE;
+    const char *found =
+        g_strstr_len(html->text + from, (gssize) (token->end - from), middle);
+    if (!found || (gsize) (found - html->text) + strlen(middle) > token->end - strlen(end))
+        return FALSE;
+    *inside = (MrgHtml){.text = html->text,
+                        .length = token->end - strlen(end),
+                        .at = (gsize) (found - html->text) + strlen(middle)};
+    return TRUE;
 }
 
 gboolean

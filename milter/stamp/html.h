@@ -41,6 +41,27 @@ void mrg_html_init(MrgHtml *html, const char *text, gsize length);
 /* FALSE at the end of the text. */
 gboolean mrg_html_next(MrgHtml *html, MrgHtmlToken *token);
 
+typedef struct MrgHtmlAttribute {
+    gsize start, name_end, end; /* of all of it; a value stands behind the name */
+    gsize value, value_end;     /* without quotes, references as written; empty for none */
+    char quote;                 /* '"', '\'', or 0 */
+    gboolean has_value;
+} MrgHtmlAttribute;
+
+/* The next attribute of a start tag: from *at on, which begins as 0; FALSE behind the last.
+ * Of two with one name the first counts to a reader. */
+gboolean mrg_html_next_attribute(const MrgHtml *html, const MrgHtmlToken *token, gsize *at,
+                                 MrgHtmlAttribute *attribute);
+
+/* name in lower case. */
+gboolean mrg_html_is_attribute(const MrgHtml *html, const MrgHtmlAttribute *attribute,
+                               const char *name);
+
+/* The inside of a conditional comment, "<!--[if mso]> inside <![endif]-->", which some
+ * readers take for markup: a scanner over it, of the same text.  FALSE for other tokens. */
+gboolean mrg_html_conditional(const MrgHtml *html, const MrgHtmlToken *token,
+                              MrgHtml *inside);
+
 /* name in lower case. */
 gboolean mrg_html_is_tag(const MrgHtml *html, const MrgHtmlToken *token, MrgHtmlType type,
                          const char *name);

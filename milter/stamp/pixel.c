@@ -3,21 +3,21 @@
 
 #include <string.h>
 
-#include "milter/stamp/html.h"
 #include "milter/stamp/stamp.h"
 
-/* Before the last </body> that is a tag, else at the end. */
+/* Behind <body> or before the last </body>, where there is one; else at the end. */
 static gsize
-find_place(const char *text, gsize length)
+find_place(const MrgStampContext *context, const GArray *places, gsize length)
 {
-    MrgHtml html;
-    MrgHtmlToken token;
-    gsize place = length;
-    mrg_html_init(&html, text, length);
-    while (mrg_html_next(&html, &token))
-        if (mrg_html_is_tag(&html, &token, MRG_HTML_END_TAG, "body"))
-            place = token.start;
-    return place;
+    gsize end = length;
+    for (guint i = 0; i < places->len; i++) {
+        const MrgPlace *place = &g_array_index(places, MrgPlace, i);
+        if (context->is_pixel_on_top && place->kind == MRG_PLACE_BODY)
+            return place->start;
+        if (place->kind == MRG_PLACE_BODY_END)
+            end = place->start;
+    }
+    return end;
 }
 
 static gboolean
@@ -39,8 +39,8 @@ mrg_stamp_pixel(const MrgStampContext *context, MrgProposal *proposal)
     if (!context->base_url || !find_part(proposal, &pixel.part))
         return FALSE;
     g_autofree char *url = g_markup_escape_text(context->base_url, -1);
-    const MrgRendered *text = &proposal->texts[pixel.part];
-    pixel.splice.start = find_place(text->text, text->length);
+    const GArray *places = mrg_proposal_places(proposal, pixel.part);
+    pixel.splice.start = find_place(context, places, proposal->texts[pixel.part].length);
     pixel.splice.text = mrg_arena_printf(
         context->arena,
         "<img src=\"%s/o/%s.gif\" width=\"1\" height=\"1\" alt=\"\" border=\"0\" "
@@ -48,5 +48,6 @@ mrg_stamp_pixel(const MrgStampContext *context, MrgProposal *proposal)
         url, mrg_stamp_token(context, MRG_TOKEN_OPEN));
     pixel.splice.length = strlen(pixel.splice.text);
     g_array_append_val(proposal->splices, pixel);
+    proposal->tracked |= MRG_TRACKED_OPENS;
     return TRUE;
 }

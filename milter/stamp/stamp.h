@@ -11,12 +11,15 @@
 #define MRG_STAMP_H
 
 #include "milter/stamp/chain.h"
+#include "milter/stamp/places.h"
 
 typedef struct MrgProposal {
     const MrgPart *parts;     /* of the layout */
     const MrgRendered *texts; /* what each says now; text is never NULL */
     gsize n_parts;
+    GArray **places; /* of each part, once it was looked at */
     const MrgCopy *copy;
+    guint tracked;   /* MrgTracked */
     GArray *splices; /* MrgPartSplice */
     GArray *headers; /* MrgStampHeader */
 } MrgProposal;
@@ -34,12 +37,17 @@ typedef struct MrgStampHeader {
 /* One stamp; FALSE when there was nothing to do. */
 typedef gboolean MrgStampFunction(const MrgStampContext *context, MrgProposal *proposal);
 
+MrgStampFunction mrg_stamp_links;
+MrgStampFunction mrg_stamp_utm;
 MrgStampFunction mrg_stamp_pixel;
 MrgStampFunction mrg_stamp_unsubscribe;
 MrgStampFunction mrg_stamp_list;
 
 /* Sealed for a purpose; inert in previews.  Arena. */
 const char *mrg_stamp_token(const MrgStampContext *context, MrgTokenPurpose purpose);
+
+/* MrgPlace items of what the part says now. */
+const GArray *mrg_proposal_places(MrgProposal *proposal, gsize part);
 
 void mrg_proposal_set_header(MrgProposal *proposal, const char *name, const char *value);
 
