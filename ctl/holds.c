@@ -13,6 +13,7 @@ copy_free(gpointer data)
     g_free((gpointer) copy->hold.queue_id);
     g_free((gpointer) copy->hold.campaign);
     g_free((gpointer) copy->hold.class_name);
+    g_free((gpointer) copy->hold.list);
     g_free(copy->reason);
     g_free(copy);
 }
@@ -27,6 +28,7 @@ keep(const MrgHold *hold, gpointer context)
     copy->hold.queue_id = g_strdup(hold->queue_id);
     copy->hold.campaign = g_strdup(hold->campaign);
     copy->hold.class_name = g_strdup(hold->class_name);
+    copy->hold.list = g_strdup(hold->list);
     g_ptr_array_add(context, copy);
     return TRUE;
 }
@@ -125,9 +127,10 @@ hold_json(const MrgHold *hold)
     g_autofree char *since = mrg_print_time(hold->at_us);
     g_autofree char *until = hold->until_us ? mrg_print_time(hold->until_us) : NULL;
     mrg_key_print(&hold->person, key);
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s?,s:s?}", "host", hold->host, "queue_id",
-                     hold->queue_id, "campaign", hold->campaign, "class", hold->class_name,
-                     "person", key, "since", since, "until", until, "settled",
+    return json_pack("{s:s,s:s,s:s,s:s,s:s?,s:s,s:s,s:s?,s:s?}", "host", hold->host,
+                     "queue_id", hold->queue_id, "campaign", hold->campaign, "class",
+                     hold->class_name, "list", *hold->list ? hold->list : NULL, "person",
+                     key, "since", since, "until", until, "settled",
                      hold->is_settled ? mrg_verdict_name(hold->settlement) : NULL);
 }
 

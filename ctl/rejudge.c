@@ -40,17 +40,6 @@ typedef struct Judged {
     MrgDecision decision;
 } Judged;
 
-/* The record does not say which list the copy is for: whoever left any since gets none. */
-static gboolean
-left_a_list(const MrgState *state, const MrgHold *hold)
-{
-    for (gsize i = 0; i < state->n_suppressions; i++)
-        if (g_str_has_prefix(state->suppressions[i].scope, "list:") &&
-            state->suppressions[i].at_us >= hold->at_us)
-            return TRUE;
-    return FALSE;
-}
-
 static int
 load(const MrgRejudge *self, const MrgHold *hold, const MrgQueued *queued, Judged *judged)
 {
@@ -61,8 +50,9 @@ load(const MrgRejudge *self, const MrgHold *hold, const MrgQueued *queued, Judge
     MrgField household;
     const char *address = mrg_address_normalise(queued->recipient, people->arena);
     gint64 deadline_us = g_get_monotonic_time() + conf->store_deadline;
-    *judged =
-        (Judged){.candidate = {.campaign = hold->campaign, .class_name = hold->class_name}};
+    *judged = (Judged){.candidate = {.campaign = hold->campaign,
+                                     .class_name = hold->class_name,
+                                     .list = *hold->list ? hold->list : NULL}};
     int code = mrg_people_habits(self->people, &hold->person, &judged->candidate);
     if (code)
         return code;
@@ -108,11 +98,8 @@ decide(const MrgRejudge *self, const MrgHold *hold, Judged *judged)
     mrg_decide(&policy, &judged->view, candidate, self->now_us, self->people->arena,
                &judged->decision);
     MrgDecision *decision = &judged->decision;
-    if (decision->verdict == MRG_VERDICT_DELIVER && left_a_list(&judged->state, hold)) {
-        decision->verdict = MRG_VERDICT_DROP;
-        decision->reason = "suppressed: unsubscribed";
-    } else if (decision->verdict == MRG_VERDICT_DELIVER && !hold->until_us &&
-               !self->is_asked_for) {
+    if (decision->verdict == MRG_VERDICT_DELIVER && !hold->until_us &&
+        !self->is_asked_for) {
         decision->verdict = MRG_VERDICT_HOLD;
         decision->reason = "hold: until somebody releases it";
         decision->retry_at_us = 0;

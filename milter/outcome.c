@@ -217,7 +217,8 @@ hold_of(const MrgMerge *merge)
                      .campaign = merge->campaign.id,
                      .class_name = merge->campaign.class_name,
                      .at_us = merge->now_us,
-                     .until_us = due_us(merge)};
+                     .until_us = due_us(merge),
+                     .list = merge->campaign.list};
 }
 
 static MrgCommit
@@ -241,6 +242,7 @@ commit_once(MrgMerge *merge, gboolean is_final, GError **error)
         .host = hold.host,
         .queue_id = hold.queue_id,
         .until_us = hold.until_us,
+        .list = hold.list,
     };
     if (is_final && (mrg_merge_is_going_out(merge) || pipeline->counts_attempts) &&
         !add_to_histories(merge, &outcome, error))
