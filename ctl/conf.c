@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include "ctl/owner.h"
 #include "ctl/verb.h"
 #include "milter/plugin.h"
 
@@ -154,7 +155,9 @@ mrg_verb_conf_check(MrgTool *tool, int argc, char **argv)
     if (!conf)
         return code;
     g_autoptr(GError) error = NULL;
-    g_autoptr(MrgPipeline) pipeline = mrg_pipeline_new(conf, &error);
+    g_autoptr(MrgPipeline) pipeline = NULL;
+    if (mrg_owner_become(conf->keys_file, &error))
+        pipeline = mrg_pipeline_new(conf, &error);
     if (!pipeline)
         return mrg_verb_fail(error);
     if (tool->is_json)

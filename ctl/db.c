@@ -2,6 +2,7 @@
 /* db: the tables of the store: made, upgraded, looked at, and rid of what is too old. */
 #include "config.h"
 
+#include "ctl/owner.h"
 #include "ctl/verb.h"
 #include "milter/clock.h"
 
@@ -26,7 +27,8 @@ database_open(Database *database, MrgTool *tool, int argc, char **argv)
     if (!database->conf)
         return code;
     g_autoptr(GError) error = NULL;
-    database->store = mrg_conf_open_store(database->conf, &error);
+    if (mrg_owner_become(database->conf->keys_file, &error))
+        database->store = mrg_conf_open_store(database->conf, &error);
     return database->store ? EX_OK : mrg_verb_fail(error);
 }
 

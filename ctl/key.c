@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include "ctl/owner.h"
 #include "ctl/verb.h"
 
 int
@@ -12,7 +13,8 @@ mrg_verb_key_new(MrgTool *tool, int argc, char **argv)
         return code;
     g_autoptr(GError) error = NULL;
     guint8 id;
-    if (!mrg_keyring_create(conf->keys_file, &id, &error))
+    if (!mrg_owner_become(conf->keys_file, &error) ||
+        !mrg_keyring_create(conf->keys_file, &id, &error))
         return mrg_verb_fail(error);
     if (tool->is_json)
         mrg_print_json(

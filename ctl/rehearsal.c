@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include "ctl/owner.h"
 #include "ctl/rehearsal.h"
 #include "milter/clock.h"
 
@@ -22,6 +23,8 @@ static gboolean
 open_pipeline(MrgRehearsal *rehearsal, MrgPeopleKind kind, GError **error)
 {
     MrgConf *conf = rehearsal->conf;
+    if (kind != MRG_PEOPLE_INVENTED && !mrg_owner_become(conf->keys_file, error))
+        return FALSE;
     rehearsal->keyring = kind == MRG_PEOPLE_INVENTED
                              ? mrg_keyring_new_ephemeral(error)
                              : mrg_keyring_load(conf->keys_file, error);

@@ -468,12 +468,8 @@ sync_folder(const char *path)
 }
 
 static gboolean
-write_temporary(const KeyFile *file, int fd, gboolean is_new)
+write_temporary(const KeyFile *file, int fd)
 {
-    /* Root adds a key to a file that stays the daemon's. */
-    if (!is_new && geteuid() == 0 &&
-        fchown(fd, file->status.st_uid, file->status.st_gid) != 0)
-        return FALSE;
     return fchmod(fd, S_IRUSR | S_IWUSR) == 0 && write_all(fd, file->text, file->length) &&
            fsync(fd) == 0;
 }
@@ -494,7 +490,7 @@ key_file_write(const KeyFile *file, gboolean is_new, GError **error)
     int fd = g_mkstemp_full(temporary, O_WRONLY | O_CLOEXEC, S_IRUSR | S_IWUSR);
     if (fd < 0)
         return fail_errno(error, file->path, "cannot be written beside");
-    gboolean is_written = write_temporary(file, fd, is_new);
+    gboolean is_written = write_temporary(file, fd);
     int saved = errno;
     if (close(fd) != 0 && is_written) {
         saved = errno;
