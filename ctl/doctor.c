@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "ctl/doctor.h"
-#include "ctl/verb.h"
+#include "ctl/owner.h"
 
 #define GROUPS_MAX 256
 #define SEPARATOR " — "
@@ -209,18 +209,21 @@ check_socket(MrgDoctor *doctor)
 
 /* ---- the configuration ---- */
 
-/* As the daemon does when it starts, with the same errors. */
-static void
+/* As the daemon does when it starts, as its user and with the same errors. */
+static gboolean
 check_pipeline(MrgDoctor *doctor, MrgConf *conf)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(MrgPipeline) pipeline = mrg_pipeline_new(conf, &error);
+    g_autoptr(MrgPipeline) pipeline = NULL;
+    if (mrg_owner_become(conf->keys_file, &error))
+        pipeline = mrg_pipeline_new(conf, &error);
     if (pipeline)
         mrg_doctor_say(doctor, MRG_LEVEL_OK, "key ring, store, schema and blocks of %s",
                        conf->path);
     else
         mrg_doctor_say(doctor, MRG_LEVEL_ERROR, "%s — merganser -c %s conf check",
                        error->message, conf->path);
+    return pipeline != NULL;
 }
 
 /* ---- printing ---- */
@@ -270,14 +273,14 @@ print_json(const MrgDoctor *doctor, gboolean is_verbose)
                              (int) count(doctor, MRG_LEVEL_WARNING)));
 }
 
+/* What asks for root's rights comes before what is not done with them. */
 static void
-examine(MrgDoctor *doctor, MrgConf *conf, const char *directory)
+examine(MrgDoctor *doctor, const MrgTool *tool, MrgConf *conf, const char *directory)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(MrgPostfix) postfix = mrg_postfix_read(directory, &error);
     doctor->conf = conf;
     doctor->postfix = postfix;
-    check_pipeline(doctor, conf);
     if (!postfix)
         mrg_doctor_say(doctor, MRG_LEVEL_ERROR,
                        "the settings of Postfix cannot be read: %s — name its folder with "
@@ -287,6 +290,9 @@ examine(MrgDoctor *doctor, MrgConf *conf, const char *directory)
     if (postfix && (doctor->place.path || doctor->place.port))
         mrg_doctor_postfix(doctor);
     doctor->postfix = NULL;
+    g_auto(MrgPeople) people = {0};
+    if (check_pipeline(doctor, conf) && mrg_people_open(&people, tool) == EX_OK)
+        mrg_doctor_timers(doctor, &people);
 }
 
 int
@@ -307,7 +313,7 @@ mrg_verb_doctor(MrgTool *tool, int argc, char **argv)
     MrgDoctor doctor = {.findings = findings};
     g_autoptr(MrgConf) conf = mrg_conf_load(tool->conf_path, &error);
     if (conf)
-        examine(&doctor, conf, directory);
+        examine(&doctor, tool, conf, directory);
     else
         mrg_doctor_say(&doctor, MRG_LEVEL_ERROR,
                        "%s — mend %s, then type: merganser -c %s doctor", error->message,

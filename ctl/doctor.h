@@ -8,6 +8,7 @@
 #define MRG_DOCTOR_H
 
 #include "ctl/postfix.h"
+#include "ctl/verb.h"
 #include "milter/conf.h"
 
 typedef enum { MRG_LEVEL_OK, MRG_LEVEL_WARNING, MRG_LEVEL_ERROR } MrgLevel;
@@ -30,5 +31,8 @@ void mrg_doctor_say(MrgDoctor *doctor, MrgLevel level, const char *format, ...)
 
 /* How the Postfix passes mail to the milter (doctor-postfix.c). */
 void mrg_doctor_postfix(MrgDoctor *doctor);
+
+/* What runs from timers (doctor-timers.c). */
+void mrg_doctor_timers(MrgDoctor *doctor, MrgPeople *people);
 
 #endif

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sandbox's world with the tests' people, or a reason to skip."""
 
+import contextlib
+import os
+import pathlib
 import shutil
 import smtplib
+import tempfile
 
 from sandbox.daemon import SAMPLES
 from sandbox.postfix import SandboxError
@@ -37,6 +41,17 @@ class MtaWorld(World):
         copy.write_bytes((SAMPLES / name).read_bytes())
         self.merganser.own(copy)
         return copy
+
+    @contextlib.contextmanager
+    def programs(self, **scripts):
+        """An environment in which the scripts stand for programs of that name."""
+        with tempfile.TemporaryDirectory(dir=self.directory) as folder:
+            folder = pathlib.Path(folder)
+            folder.chmod(0o755)
+            for name, script in scripts.items():
+                (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+                (folder / name).chmod(0o755)
+            yield {**os.environ, "PATH": f"{folder}:/usr/sbin:/usr/bin:/sbin:/bin"}
 
     def logs(self):
         return (f"--- milter\n{self.merganser.log_text()[-3000:]}\n"
