@@ -64,6 +64,14 @@ read_queue(const Release *self, guint fates, GError **error)
     return g_steal_pointer(&queue);
 }
 
+/* What is not in the queue may be about to come, unless a run was about to let it go. */
+static gboolean
+is_done_with(const Release *self, const MrgHold *hold)
+{
+    return hold->at_us <= self->judge.now_us - YOUNG_US ||
+           (hold->is_settled && hold->settlement == MRG_VERDICT_DELIVER);
+}
+
 static int
 judge_all(Release *self, const MrgQueue *queue)
 {
@@ -75,7 +83,7 @@ judge_all(Release *self, const MrgQueue *queue)
         const MrgQueued *queued = mrg_rejudge_find(&self->judge, queue, &copy->hold);
         if (queued)
             code = mrg_rejudge(&self->judge, copy, queued);
-        else if (copy->hold.at_us <= self->judge.now_us - YOUNG_US)
+        else if (is_done_with(self, &copy->hold))
             copy->fate = MRG_FATE_GONE;
         if (code == EX_DATAERR) { /* one person's; the others' copies go on */
             worst = code;

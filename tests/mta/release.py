@@ -23,6 +23,16 @@ from tests.people import NO_CAP, campaign  # noqa: E402
 from tests.postfix import mta_world  # noqa: E402
 
 
+# In a program that a release runs: ends the release, whose keeper is the program's parent.
+KILL = "kill -9 $(cut -d' ' -f4 /proc/$PPID/stat)"
+SETTINGS = {
+    **NO_CAP,
+    "policy": {"household_field": "interest"},
+    "cap home": {"limit": "1", "per": "3s", "class": "home", "scope": "household",
+                 "on_exceed": "hold"},
+}
+
+
 def later(seconds):
     when = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
     return when.replace(microsecond=0).isoformat()
@@ -32,28 +42,32 @@ def holds(world):
     return json.loads(world.merganser.tool("hold", "list", "--json").stdout)
 
 
-def two_people(world):
-    """Whom no other case has sent anything."""
-    two_people.n += 1
-    people = [f"{name}{two_people.n}@example.com" for name in ("ann", "bob")]
-    world.merganser.import_profiles([{"address": person, "first_name": "Person"}
-                                     for person in people])
+def new_people(world, n):
+    """Whom no other case has sent anything, and who share a household."""
+    new_people.n += 1
+    people = sorted(f"p{i}-{new_people.n}@example.com" for i in range(n))
+    world.merganser.import_profiles([{"address": person, "first_name": "Person",
+                                      "interest": f"house {new_people.n}"} for person in people])
     world.sink.clear()
     return people
 
 
-two_people.n = 0
+new_people.n = 0
+
+
+def two_people(world):
+    return new_people(world, 2)
 
 
 def n_held(world):
     return sum(entry["queue_name"] == "hold" for entry in world.postfix.queue_entries())
 
 
-def hold(world, number, people, seconds=3600):
+def hold(world, number, people, seconds=3600, first=()):
     """Sends copies that are held; the record of them."""
     expected = n_held(world) + len(people)
     header = f"X-Campaign-Send-At: {later(seconds)}"
-    world.send(campaign(number=number, first=[header]), people)
+    world.send(campaign(number=number, first=[header, *first]), people)
     wait_for(lambda: n_held(world) == expected, 30, "copies in the hold queue")
     return holds(world)
 
@@ -78,20 +92,6 @@ def owners(world):
     """Of everything but the log, which the sandbox opens."""
     return {path.stat().st_uid for path in world.merganser.directory.iterdir()
             if path != world.merganser.log}
-
-
-@contextlib.contextmanager
-def programs(world, **scripts):
-    """PATH with the scripts in place of programs, and the other programs of Postfix."""
-    with tempfile.TemporaryDirectory(dir=world.directory) as folder:
-        folder = pathlib.Path(folder)
-        for name in ("postqueue", "postsuper", "postkick"):
-            if name in scripts:
-                (folder / name).write_text("#!/bin/sh\n" + scripts[name])
-                (folder / name).chmod(0o755)
-            else:
-                (folder / name).symlink_to(shutil.which(name))
-        yield {"PATH": f"{folder}:/usr/bin:/bin"}
 
 
 def delivered(world, n):
@@ -194,8 +194,8 @@ def a_run_that_dies_is_finished_by_the_next(world):
     """postqueue is there, and postsuper fails after the ledger has been told."""
     people = two_people(world)
     hold(world, "dies", [people[0]])
-    with programs(world, postsuper="echo it cannot >&2\nexit 1\n") as path:
-        text = release(world, "--all", code=69, env=path)
+    with world.programs(postsuper="echo it cannot >&2\nexit 1") as environment:
+        text = release(world, "--all", code=69, env=environment)
     tap.contains(text, "postsuper failed: it cannot; what is left, the next run does", "message")
     tap.equal((n_held(world), holds(world)[0]["settled"]), (1, "deliver"), "held copies")
     tap.contains(release(world), "1 released", "the next run")
@@ -222,17 +222,146 @@ def a_store_that_fails_lets_nothing_go(world):
 
 @tap.case
 def two_runs_at_once_release_once(world):
-    people = two_people(world)
+    people = new_people(world, 50)
     hold(world, "twice", people)
     runs = [subprocess.Popen(command(world, "--all"), stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT)
             for _ in range(3)]
     codes = [run.communicate() and run.returncode for run in runs]
     tap.true(set(codes) <= {0, 75} and 0 in codes, f"exit codes {codes}")
-    delivered(world, 2)
     release(world, "--all")
     world.postfix.wait_until_empty()
+    tap.equal((delivered(world, 50), holds(world)), (people, []), "recipients and holds")
+
+
+@tap.case
+def a_run_that_is_killed_in_the_middle_is_finished_by_the_next(world):
+    """Before Postfix knows, when it has done a half, and when it has done all."""
+    people = new_people(world, 50)
+    hold(world, "killed", people)
+    # "-c", the folder, and two words for each copy
+    half = "set -- $(echo $* | cut -d' ' -f1-52) hold\n"
+    real = f"{shutil.which('postsuper')} \"$@\"\n"
+    for script, n_left in ((KILL, 50), (half + real + KILL, 25), (real + KILL, 0)):
+        with world.programs(postsuper=script) as environment:
+            release(world, "--all", code=-signal.SIGKILL, env=environment)
+        tap.equal((n_held(world), {row["settled"] for row in holds(world)}),
+                  (n_left, {"deliver"}), "held copies and settlements")
+    tap.contains(release(world), "0 released, 0 deleted, 0 stay, 50 were gone", "the next run")
+    world.postfix.flush()
+    world.postfix.wait_until_empty()
+    tap.equal((delivered(world, 50), holds(world)), (people, []), "recipients and holds")
+
+
+@tap.case
+def a_store_that_fails_in_the_middle_changes_nothing_of_the_outcome(world):
+    """For one of three people it cannot settle, and then it cannot forget what is done."""
+    people = new_people(world, 3)
+    (row, *_) = hold(world, "middle", people)
+    change(world, "CREATE TRIGGER broken BEFORE UPDATE OF settlement ON hold WHEN hex(NEW.key) = "
+                  f"upper('{row['person']}') BEGIN SELECT RAISE(ABORT, 'the disk broke'); END")
+    change(world, "CREATE TRIGGER stuck BEFORE DELETE ON hold "
+                  "BEGIN SELECT RAISE(ABORT, 'the disk broke'); END")
+    for _ in range(2):
+        release(world, "--all", code=69)
+    n_left = n_held(world)
+    tap.true(n_left, "copies that were not judged are held")
+    change(world, "DROP TRIGGER broken")
+    change(world, "DROP TRIGGER stuck")
+    tap.contains(release(world, "--all"), f"{n_left} released", "release")
+    world.postfix.wait_until_empty()
+    tap.equal((delivered(world, 3), holds(world)), (people, []), "recipients and holds")
+
+
+@tap.case
+def another_hosts_copies_are_its_own(world):
+    people = two_people(world)
+    hold(world, "host", people)
+    change(world, "UPDATE hold SET host = 'other.example.com' WHERE queue_id = ?",
+           holds(world)[0]["queue_id"])
+    tap.contains(release(world, "--all"), "1 released, 0 deleted, 0 stay", "release")
+    tap.equal((n_held(world), [row["host"] for row in holds(world)]), (1, ["other.example.com"]),
+              "what is left")
+    change(world, "DELETE FROM hold")
+    postsuper(world, "-d", "ALL")
+
+
+@tap.case
+def who_left_the_list_gets_nothing_of_it(world):
+    people = two_people(world)
+    hold(world, "list", people, first=["X-Campaign-List: weekly"])
+    for person, name in zip(people, ("daily", "weekly")):
+        world.merganser.tool("suppress", "add", person, "--scope", f"list:{name}", "--reason",
+                             "unsubscribed")
+    tap.equal([row["list"] for row in holds(world)], ["weekly", "weekly"], "lists")
+    tap.contains(release(world), "0 released, 1 deleted, 1 stay", "release")
+    tap.contains(release(world, "--all"), "1 released, 0 deleted", "release of all")
+    tap.equal(delivered(world, 1), [people[0]], "recipients")
+
+
+@tap.case
+def a_copy_held_for_a_households_cap_goes_when_that_passes(world):
+    """The second of a household within the time; on its account, too, its entry is its own."""
+    people = two_people(world)
+    header = "X-Campaign-Class: home"
+    world.send(campaign(number="first", first=[header]), [people[0]])
+    delivered(world, 1)
+    world.send(campaign(number="second", first=[header]), [people[1]])
+    wait_for(lambda: n_held(world) == 1, 30, "a copy in the hold queue")
+    tap.contains(world.merganser.why(people[1])[0]["reason"], "cap: home", "reason")
+    wait_for(lambda: "1 released" in release(world), 10, "the end of the cap")
     tap.equal(delivered(world, 2), people, "recipients")
+
+
+@tap.case
+def what_would_happen_is_told_with_its_reasons(world):
+    people = two_people(world)
+    hold(world, "dry", people)
+    world.merganser.tool("suppress", "add", people[0], "--reason", "manual")
+    text = release(world, "--all", "--dry-run")
+    tap.contains(text, "suppressed: manual", "reason of the one")
+    tap.contains(text, "nothing is changed; it would be: 1 released, 1 deleted", "what would be")
+    copies = json.loads(release(world, "--dry-run", "--json"))["copies"]
+    tap.equal([(copy["fate"], copy["reason"]) for copy in copies],
+              [("delete", "suppressed: manual")], "copies in JSON")
+    text = world.merganser.tool("hold", "list").stdout
+    tap.contains(text, "(in 59 min)", "when it is due")
+    tap.contains(text, "2 held: 0 due, 2 later, 0 until somebody releases them", "counts")
+    tap.contains(world.merganser.tool("hold", "list", "--due").stdout, "1 held", "those to look at")
+    tap.contains(world.merganser.tool("hold", "list", "--campaign", "x").stdout, "nothing is held",
+                 "those of no campaign")
+    tap.contains(release(world, "--all"), "1 released, 1 deleted", "release")
+    tap.equal((delivered(world, 1), n_held(world)), ([people[1]], 0), "recipients and holds")
+
+
+def doctor(world, systemctl):
+    with world.programs(systemctl=systemctl) as environment:
+        result = subprocess.run(
+            [world.merganser.build / "merganser", "-c", world.merganser.conf, "doctor", "--json",
+             "--config-dir", world.postfix.config], capture_output=True, text=True, check=False,
+            env=environment)
+    tap.equal(owners(world), {world.merganser.directory.stat().st_uid}, "owners of files")
+    return [(f["level"], f["what"], f["type"]) for f in json.loads(result.stdout)["findings"]]
+
+
+@tap.case
+def doctor_sees_what_the_timers_should_have_done(world):
+    without, off, on = ("exit 1", "echo ActiveState=inactive\necho UnitFileState=disabled",
+                        "echo ActiveState=active\necho UnitFileState=enabled")
+    people = two_people(world)
+    hold(world, "overdue", people)
+    tap.equal((doctor(world, without), doctor(world, on)), ([], []), "findings")
+    tap.equal([finding[2] for finding in doctor(world, off)],
+              [f"systemctl enable --now merganser-{name}.timer" for name in ("release", "retain")],
+              "what to type where timers are off")
+    change(world, "UPDATE hold SET until = until - ?", 2 * 3600 * 1000000)
+    for systemctl, remedy in ((without, "let root's cron run 'merganser release' every minute"),
+                              (off, "systemctl enable --now merganser-release.timer"),
+                              (on, "journalctl -u merganser-release")):
+        level, what, typed = doctor(world, systemctl)[0]
+        tap.contains(what, "held copies of this host are past due: 2, the first since", "finding")
+        tap.equal((level, typed), ("error", remedy), "level and what to type")
+    release(world, "--all")
 
 
 @tap.case
@@ -256,9 +385,8 @@ def root_leaves_nothing_that_locks_the_daemon_out(world):
     hold(world, "owners", [people[0]])
     world.merganser.stop_well()
     listing = world.directory / "listing"
-    script = f"ls -ln {world.merganser.directory} >{listing}\nkill -9 $(ps -o ppid= $PPID)\n"
-    with programs(world, postqueue=script) as path:
-        release(world, "--all", code=-signal.SIGKILL, env=path)
+    with world.programs(postqueue=f"ls {world.merganser.directory} >{listing}\n{KILL}") as environment:
+        release(world, "--all", code=-signal.SIGKILL, env=environment)
     tap.contains(listing.read_text(), "merganser.db-wal", "files while it ran")
     tap.true((world.merganser.directory / "merganser.db-wal").exists(), "files are left")
     world.merganser.tool("suppress", "add", people[1], "--reason", "manual")
@@ -268,4 +396,4 @@ def root_leaves_nothing_that_locks_the_daemon_out(world):
 
 
 # An account that every Debian has, and that nobody uses.
-tap.main(lambda: mta_world(NO_CAP, user="games"))
+tap.main(lambda: mta_world(SETTINGS, user="games"))
