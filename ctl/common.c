@@ -88,13 +88,6 @@ mrg_people_habits(MrgPeople *people, const MrgPersonKey *person, MrgCandidate *c
     return EX_OK;
 }
 
-void
-mrg_key_print(const MrgPersonKey *key, char text[MRG_KEY_TEXT_BYTES])
-{
-    for (gsize i = 0; i < MRG_KEY_BYTES; i++)
-        g_snprintf(text + 2 * i, 3, "%02x", key->bytes[i]);
-}
-
 gboolean
 mrg_key_parse(const char *text, MrgPersonKey *key)
 {

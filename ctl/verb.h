@@ -58,10 +58,7 @@ int mrg_people_load(MrgPeople *people, const MrgPersonKey *person, MrgState *sta
 int mrg_people_habits(MrgPeople *people, const MrgPersonKey *person,
                       MrgCandidate *candidate);
 
-/* Key in hex. */
-#define MRG_KEY_TEXT_BYTES (2 * MRG_KEY_BYTES + 1)
-void mrg_key_print(const MrgPersonKey *key, char text[MRG_KEY_TEXT_BYTES]);
-/* FALSE where the text is none. */
+/* A key in hex, as mrg_key_print() writes it; FALSE where the text is none. */
 gboolean mrg_key_parse(const char *text, MrgPersonKey *key);
 /* The person of an address, or of a key in hex as 'suppress list' prints it. */
 int mrg_people_find_key(MrgPeople *people, const char *text, MrgPersonKey *key);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <string.h>
+
 #include "ctl/verb.h"
 
 #define EVENTS_DEFAULT 20
@@ -18,16 +20,20 @@ visit(const MrgPersonKey *person G_GNUC_UNUSED, const MrgEvent *event, gpointer 
     if (listing->campaign && !g_str_equal(listing->campaign, event->campaign))
         return TRUE;
     g_autofree char *at = mrg_print_time(event->at_us);
+    char copy[MRG_KEY_TEXT_BYTES] = "";
+    if (memcmp(&event->message, &(MrgMessageKey){{0}}, sizeof event->message) != 0)
+        mrg_key_print(&event->message, copy);
     const char *verdict = mrg_verdict_name(event->verdict);
     listing->n++;
     if (listing->json)
         json_array_append_new(listing->json,
-                              json_pack("{s:s,s:s,s:s,s:s,s:s}", "at", at, "campaign",
+                              json_pack("{s:s,s:s,s:s,s:s,s:s,s:s?}", "at", at, "campaign",
                                         event->campaign, "class", event->class_name,
-                                        "verdict", verdict, "reason", event->reason));
+                                        "verdict", verdict, "reason", event->reason, "copy",
+                                        *copy ? copy : NULL));
     else
-        g_print("%s  %-7s  %s (%s)  %s\n", at, verdict, event->campaign, event->class_name,
-                event->reason);
+        g_print("%s  %-7s  %s (%s)  %s%s%s\n", at, verdict, event->campaign,
+                event->class_name, event->reason, *copy ? "  copy=" : "", copy);
     return TRUE;
 }
 

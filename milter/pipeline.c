@@ -171,10 +171,11 @@ step_person(MrgMerge *merge, GError **error)
     MrgPipeline *pipeline = merge->pipeline;
     MrgArena *arena = merge->envelope->arena;
     const char *address = g_ptr_array_index(merge->envelope->recipients, 0);
-    if (!mrg_person_identify(&merge->person, pipeline->keyring, address, arena, error) ||
-        !number_all(merge, error))
+    if (!mrg_person_identify(&merge->person, pipeline->keyring, address, arena, error))
         return FALSE;
     make_message_key(merge);
+    if (!number_all(merge, error))
+        return FALSE;
     merge->slots = mrg_arena_array(arena, MrgValue, merge->plan->n_names);
     mrg_shared_find(&merge->shared, &pipeline->conf->policy, pipeline->keyring,
                     merge->person.address, NULL);

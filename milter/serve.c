@@ -19,6 +19,7 @@ mrg_merge_record(const MrgMerge *merge, gint64 took_us)
         .class_name = merge->campaign.class_name,
         .pseudonym = merge->person.address ? merge->person.pseudonym : NULL,
         .person = merge->person.key,
+        .copy = merge->person.address ? &merge->key : NULL,
         .verdict = merge->disposition->verdict,
         .reason = merge->reason,
         .stamps = merge->stamps,

@@ -560,6 +560,12 @@ mrg_keyring_create(const char *path, guint8 *token_id, GError **error)
     return TRUE;
 }
 
+void
+mrg_key_print(gconstpointer key, char text[MRG_KEY_TEXT_BYTES])
+{
+    sodium_bin2hex(text, MRG_KEY_TEXT_BYTES, key, MRG_KEY_BYTES);
+}
+
 guint
 mrg_key_hash(gconstpointer key)
 {

@@ -73,6 +73,10 @@ void mrg_message_key(const MrgKeyring *keyring, const char *const *texts,
 guint mrg_key_hash(gconstpointer key);
 gboolean mrg_key_equal(gconstpointer a, gconstpointer b);
 
+/* The whole of either kind of key in hex. */
+#define MRG_KEY_TEXT_BYTES (2 * MRG_KEY_BYTES + 1)
+void mrg_key_print(gconstpointer key, char text[MRG_KEY_TEXT_BYTES]);
+
 /* The first 8 bytes in hex, for logs: enough to find a person, not to be one. */
 #define MRG_PSEUDONYM_BYTES 17
 void mrg_person_pseudonym(const MrgPersonKey *key, char pseudonym[MRG_PSEUDONYM_BYTES]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include "milter/person/key.h"
 #include "milter/verdict/disposition.h"
 #include "milter/witness/logline.h"
 
@@ -14,6 +15,16 @@ append_pair(GString *line, const char *name, const char *text)
         g_string_append_c(line, g_ascii_iscntrl(*c) ? '?' : *c);
 }
 
+static void
+append_copy(GString *line, const MrgMessageKey *copy)
+{
+    char text[MRG_KEY_TEXT_BYTES];
+    if (!copy)
+        return;
+    mrg_key_print(copy, text);
+    append_pair(line, "copy", text);
+}
+
 char *
 mrg_logline_format(const MrgRecord *record)
 {
@@ -24,6 +35,7 @@ mrg_logline_format(const MrgRecord *record)
     append_pair(line, "campaign", record->campaign);
     append_pair(line, "class", record->class_name);
     append_pair(line, "person", record->pseudonym);
+    append_copy(line, record->copy);
     append_pair(line, "stamps", record->stamps);
     if (record->n_unsigned)
         g_string_append_printf(line, ", signatures_removed=%u", record->n_unsigned);

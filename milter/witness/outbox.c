@@ -40,7 +40,8 @@ item_new(const MrgRecord *record)
                    .sender = "",
                    .tags = "",
                    .verdict = record->verdict,
-                   .reason = g_string_chunk_insert(texts, record->reason)};
+                   .reason = g_string_chunk_insert(texts, record->reason),
+                   .message = *record->copy};
     return item;
 }
 

@@ -21,6 +21,7 @@ typedef struct MrgRecord {
     const char *class_name;
     const char *pseudonym; /* NULL before the recipient is known */
     MrgPersonKey person;   /* valid with pseudonym */
+    const MrgMessageKey *copy; /* the event's; NULL before the recipient is known */
     MrgVerdict verdict;
     const char *reason;
     const char *stamps; /* "pixel,unsubscribe", or NULL */

@@ -78,18 +78,27 @@ time_text(gint64 at_us)
     return g_strdup_printf("%s.%06dZ", seconds, (int) ABS(at_us % G_USEC_PER_SEC));
 }
 
+#define KEY_TEXT_BYTES (2 * MRG_KEY_BYTES + 1)
+
+static void
+print_key(const guint8 *bytes, char text[KEY_TEXT_BYTES])
+{
+    for (gsize i = 0; i < MRG_KEY_BYTES; i++)
+        g_snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+}
+
 static gboolean
 append_event(GString *out, const MrgSinkEvent *event)
 {
-    char key[2 * MRG_KEY_BYTES + 1];
-    for (gsize i = 0; i < MRG_KEY_BYTES; i++)
-        g_snprintf(key + 2 * i, 3, "%02x", event->person.bytes[i]);
+    char key[KEY_TEXT_BYTES], copy[KEY_TEXT_BYTES];
+    print_key(event->person.bytes, key);
+    print_key(event->event.message.bytes, copy);
     g_autofree char *at = time_text(event->event.at_us);
     json_t *json =
-        json_pack("{s:s?, s:s, s:s?, s:s?, s:s, s:s?, s:s?}", "at", at, "person", key,
-                  "campaign", event->event.campaign, "class", event->event.class_name,
-                  "verdict", verdict_name(event->event.verdict), "reason",
-                  event->event.reason, "queue_id", event->queue_id);
+        json_pack("{s:s?, s:s, s:s, s:s?, s:s?, s:s, s:s?, s:s?}", "at", at, "person", key,
+                  "copy", copy, "campaign", event->event.campaign, "class",
+                  event->event.class_name, "verdict", verdict_name(event->event.verdict),
+                  "reason", event->event.reason, "queue_id", event->queue_id);
     char *line = json ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
     if (!line)

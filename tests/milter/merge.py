@@ -5,6 +5,7 @@ import email
 import email.policy
 import json
 import pathlib
+import re
 import sys
 
 sys.dont_write_bytecode = True
@@ -206,6 +207,31 @@ def cap_holds_and_a_retry_is_not_counted_twice(bench):
         tap.equal((event, reply.answer), ("eom", "discard"), "answer")
         records = [(r["verdict"], r["reason"].split(":")[0]) for r in capped.merganser.why(ANN)]
         tap.equal(records, [("drop", "cap"), ("deliver", "ok")], "records")
+
+
+@tap.case
+def a_copy_is_followed_from_the_log_to_the_record(bench):
+    bench.merged(campaign(number="followed"), BOB)
+    bench.merged(campaign(number="followed"), ANN)
+    copies = re.findall(r"verdict=deliver, campaign=spring, .*copy=([0-9a-f]{32}), ", bench.logs())
+    tap.true(copies[-1] != copies[-2], f"two copies are {copies[-1]}")
+    tap.equal(bench.merganser.why(BOB)[0]["copy"], copies[-2], "the record of the first")
+    tap.equal(bench.merganser.why(ANN)[0]["copy"], copies[-1], "the record of the second")
+    tap.contains(bench.merganser.tool("why", ANN).stdout, f"copy={copies[-1]}\n", "why")
+
+
+@tap.case
+def a_retry_that_a_suppression_stops_is_on_record(bench):
+    """The copy was let go once, so its outcome stands; what came of the retry stands beside."""
+    with Bench() as other:
+        other.merged(campaign(number="stopped"))
+        other.merganser.tool("suppress", "add", ANN, "--reason", "manual")
+        for _ in range(2):
+            event, reply = other.send(campaign(number="stopped"))
+            tap.equal((event, reply.answer), ("eom", "discard"), "answer")
+        records = [(r["verdict"], r["reason"]) for r in other.merganser.why(ANN)]
+        tap.equal(records[:2], [("drop", "suppressed: manual")] * 2, "records")
+        tap.equal(records[2][0], "deliver", "the record of the first time")
 
 
 @tap.case

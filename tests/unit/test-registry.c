@@ -420,6 +420,8 @@ assert_lines(const char *file, guint n)
         json_t *json = json_loads(lines[i], 0, NULL);
         g_assert_cmpstr(json_string_value(json_object_get(json, "person")), ==,
                         "01000000000000000000000000000000");
+        g_assert_cmpstr(json_string_value(json_object_get(json, "copy")), ==,
+                        "00000000000000000000000000000002");
         g_assert_cmpstr(json_string_value(json_object_get(json, "at")), ==,
                         "2023-11-14T22:13:20.000007Z");
         g_assert_cmpstr(json_string_value(json_object_get(json, "verdict")), ==, "hold");
@@ -438,7 +440,7 @@ events_become_lines(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
     MrgSinkEvent event = {
         .person = {{1}},
         .event = {G_GINT64_CONSTANT(1700000000000007), "spring", "promo", "", "",
-                  MRG_VERDICT_HOLD, "cap: \"daily\"\n(1 of 1)"},
+                  MRG_VERDICT_HOLD, "cap: \"daily\"\n(1 of 1)", .message = {{[15] = 2}}},
         .queue_id = "4ABCDEF",
     };
     MrgSinkEvent events[] = {event, event, event};

@@ -182,18 +182,21 @@ refusals_edit_nothing(void)
 static void
 a_log_line_stays_one_line(void)
 {
+    const MrgMessageKey copy = {{0xab, 1, [15] = 0xff}};
     MrgRecord record = {.queue_id = "4XYZ",
                         .campaign = "spring",
                         .class_name = "promo",
                         .pseudonym = "0011223344556677",
+                        .copy = &copy,
                         .verdict = MRG_VERDICT_DROP,
                         .reason = "cap: daily\n4ABC: verdict=deliver",
                         .took_us = 42};
     g_autofree char *line = mrg_logline_format(&record);
-    g_assert_cmpstr(
-        line, ==,
-        "4XYZ: verdict=drop, campaign=spring, class=promo, "
-        "person=0011223344556677, us=42, reason=cap: daily?4ABC: verdict=deliver");
+    g_assert_cmpstr(line, ==,
+                    "4XYZ: verdict=drop, campaign=spring, class=promo, "
+                    "person=0011223344556677, "
+                    "copy=ab0100000000000000000000000000ff, us=42, reason=cap: daily?4ABC: "
+                    "verdict=deliver");
     MrgRecord early = {
         .verdict = MRG_VERDICT_REJECT, .reason = "control: x", .kind = MRG_RECORD_CHECKED};
     g_autofree char *short_line = mrg_logline_format(&early);
