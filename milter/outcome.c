@@ -11,6 +11,7 @@
 /* Others that change a person's state between our load and commit; each try makes one of
  * them succeed, so this many losses in a row mean something is broken. */
 #define COMMIT_TRIES 64
+#define STOP_TRIES 4
 
 void
 mrg_merge_start_deadline(MrgMerge *merge)
@@ -221,12 +222,11 @@ hold_of(const MrgMerge *merge)
                      .list = merge->campaign.list};
 }
 
-static MrgCommit
-commit_once(MrgMerge *merge, gboolean is_final, GError **error)
+static MrgOutcome
+outcome_of(const MrgMerge *merge, gboolean is_final)
 {
-    const MrgPipeline *pipeline = merge->pipeline;
     const MrgHold hold = hold_of(merge);
-    MrgOutcome outcome = {
+    return (MrgOutcome){
         .person = merge->person.key,
         .message = merge->key,
         .version = merge->state.own.version,
@@ -244,6 +244,13 @@ commit_once(MrgMerge *merge, gboolean is_final, GError **error)
         .until_us = hold.until_us,
         .list = hold.list,
     };
+}
+
+static MrgCommit
+commit_once(MrgMerge *merge, gboolean is_final, GError **error)
+{
+    const MrgPipeline *pipeline = merge->pipeline;
+    MrgOutcome outcome = outcome_of(merge, is_final);
     if (is_final && (mrg_merge_is_going_out(merge) || pipeline->counts_attempts) &&
         !add_to_histories(merge, &outcome, error))
         return MRG_COMMIT_ERROR;
@@ -291,6 +298,32 @@ move_hold(MrgMerge *merge, GError **error)
            mrg_store_move_hold(merge->pipeline->store, &hold, merge->deadline_us, error);
 }
 
+/* The recorded outcome let the copy go, and this retry of it is stopped.  The outcome
+ * stands: somebody may have the copy; so this is recorded beside it, by another name. */
+static void
+record_stop(MrgMerge *merge)
+{
+    static const char name[] = "stopped";
+    const char *texts[] = {(const char *) merge->key.bytes, name};
+    const gsize lengths[] = {MRG_KEY_BYTES, sizeof name - 1};
+    MrgOutcome outcome = outcome_of(merge, FALSE);
+    MrgCommit last = MRG_COMMIT_CONFLICT;
+    g_autoptr(GError) error = NULL;
+    mrg_message_key(merge->pipeline->keyring, texts, lengths, G_N_ELEMENTS(texts),
+                    &outcome.message);
+    for (guint try = 0; try < STOP_TRIES && last == MRG_COMMIT_CONFLICT; try++) {
+        if (try && !load_state(merge, &error))
+            break;
+        outcome.version = merge->state.own.version;
+        mrg_merge_start_deadline(merge);
+        last =
+            mrg_store_commit(merge->pipeline->store, &outcome, merge->deadline_us, &error);
+    }
+    if (last != MRG_COMMIT_DONE)
+        g_warning("a retry that was stopped is not recorded: %s",
+                  error ? error->message : "the person's state keeps changing");
+}
+
 gboolean
 mrg_step_commit(MrgMerge *merge, GError **error)
 {
@@ -313,9 +346,13 @@ mrg_step_commit(MrgMerge *merge, GError **error)
             (last == MRG_COMMIT_UNCERTAIN && before == last))
             break;
     }
-    if (merge->state.is_repeat && mrg_merge_is_going_out(merge) == was_going_out)
-        return merge->disposition->verdict != MRG_VERDICT_HOLD || move_hold(merge, error);
-    return fail_commit(last, error);
+    if (!merge->state.is_repeat || mrg_merge_is_going_out(merge) != was_going_out)
+        return fail_commit(last, error);
+    if (merge->disposition->verdict == MRG_VERDICT_HOLD)
+        return move_hold(merge, error);
+    if (!was_going_out && merge->state.repeat_verdict != MRG_VERDICT_DROP)
+        record_stop(merge);
+    return TRUE;
 }
 
 /* A refusal is recorded too, where that is possible, for whoever asks why. */

@@ -19,8 +19,8 @@ typedef struct MrgRecord {
     const char *queue_id; /* NULL where the MTA gave none */
     const char *campaign; /* NULL before the control headers are read */
     const char *class_name;
-    const char *pseudonym; /* NULL before the recipient is known */
-    MrgPersonKey person;   /* valid with pseudonym */
+    const char *pseudonym;     /* NULL before the recipient is known */
+    MrgPersonKey person;       /* valid with pseudonym */
     const MrgMessageKey *copy; /* the event's; NULL before the recipient is known */
     MrgVerdict verdict;
     const char *reason;
