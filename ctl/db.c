@@ -6,6 +6,10 @@
 #include "ctl/verb.h"
 #include "milter/clock.h"
 
+/* Of [events] mode. */
+enum { FULL, DELIVERABILITY };
+#define MRG_DAY_US (24 * 3600 * MRG_SECOND_US)
+
 typedef struct Database {
     MrgConf *conf;
     MrgStore *store;
@@ -108,8 +112,12 @@ mrg_verb_db_retain(MrgTool *tool, int argc, char **argv)
     gint64 now_us = mrg_clock_now_us();
     gint64 events = database.conf->retention_events;
     gint64 engagement = database.conf->retention_engagement;
+    gint64 hits = database.conf->events_mode == DELIVERABILITY
+                      ? MRG_DAY_US
+                      : database.conf->retention_hits;
     const MrgRetention retention = {events ? now_us - events : 0,
-                                    engagement ? now_us - engagement : 0};
+                                    engagement ? now_us - engagement : 0,
+                                    hits ? now_us - hits : 0};
     if (!mrg_store_retain(database.store, &retention, &n, &error))
         return mrg_verb_fail(error);
     if (tool->is_json)

@@ -133,6 +133,15 @@ static const struct {
     MEMBER(holds),
     MEMBER(settle_hold),
     MEMBER(end_hold),
+    MEMBER(record_hits),
+    MEMBER(journal_position),
+    MEMBER(hits),
+    MEMBER(put_classes),
+    MEMBER(deliveries),
+    MEMBER(campaign_events),
+    MEMBER(links),
+    MEMBER(campaign_name),
+    MEMBER(link_target),
 };
 
 /* The first that is not there; NULL when it is complete. */

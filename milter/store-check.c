@@ -325,3 +325,67 @@ mrg_store_check_hold(const MrgHold *hold, GError **error)
         return fail_person(error, &hold->person, "a held copy is malformed");
     return mrg_store_check_place(&hold->person, hold->host, hold->queue_id, error);
 }
+
+/* ---- what the world answers -------------------------------------------- */
+
+static gboolean
+fail_hit(GError **error, const char *what)
+{
+    g_set_error(error, MRG_STORE_ERROR, MRG_STORE_ERROR_CORRUPT, "%s is malformed", what);
+    return FALSE;
+}
+
+gboolean
+mrg_store_check_hit(const MrgHitRow *hit, GError **error)
+{
+    return (hit->at_us >= 0 && hit->kind < 256 && hit->flags < 256 &&
+            (hit->network_bytes == 0 || hit->network_bytes == 3 ||
+             hit->network_bytes == 6) &&
+            (guint) hit->hit_class <= MRG_CLASS_LAST &&
+            mrg_store_is_text(hit->agent, MRG_STORE_AGENT_BYTES_MAX) &&
+            mrg_store_is_text(hit->reason, MRG_STORE_AGENT_BYTES_MAX)) ||
+           fail_hit(error, "a hit");
+}
+
+gboolean
+mrg_store_check_delivery(const MrgDelivery *delivery, GError **error)
+{
+    return (delivery->message && delivery->at_us >= 0 &&
+            (guint) delivery->state <= MRG_DELIVERY_LAST &&
+            mrg_store_is_text(delivery->code, MRG_STORE_WORD_BYTES_MAX)) ||
+           fail_hit(error, "a delivery");
+}
+
+static gboolean
+check_web_event(const MrgWebEvent *event, GError **error)
+{
+    return (event->at_us >= 0 && event->kind < 256 &&
+            mrg_store_is_word(event->site, MRG_STORE_NAME_BYTES_MAX) &&
+            mrg_store_is_text(event->name, MRG_STORE_NAME_BYTES_MAX) &&
+            mrg_store_is_text(event->anonymous_id, MRG_STORE_NAME_BYTES_MAX) &&
+            mrg_store_is_text(event->event_id, MRG_STORE_NAME_BYTES_MAX) &&
+            mrg_store_is_text(event->data, MRG_STORE_DATA_BYTES_MAX)) ||
+           fail_hit(error, "a web event");
+}
+
+gboolean
+mrg_store_check_batch(const MrgHitBatch *batch, GError **error)
+{
+    if (batch->journal && !mrg_store_is_word(batch->journal, MRG_STORE_WORD_BYTES_MAX))
+        return fail_hit(error, "the id of a journal");
+    for (gsize i = 0; i < batch->n_hits; i++)
+        if (!mrg_store_check_hit(&batch->hits[i], error))
+            return FALSE;
+    for (gsize i = 0; i < batch->n_web_events; i++)
+        if (!check_web_event(&batch->web_events[i], error))
+            return FALSE;
+    for (gsize i = 0; i < batch->n_deliveries; i++)
+        if (!mrg_store_check_delivery(&batch->deliveries[i], error))
+            return FALSE;
+    for (gsize i = 0; i < batch->n_people; i++)
+        if (batch->people[i].address)
+            return fail_hit(error, "a person's ledger");
+        else if (!mrg_store_check_profile(&batch->people[i], error))
+            return FALSE;
+    return TRUE;
+}

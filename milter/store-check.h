@@ -17,6 +17,8 @@
 #define MRG_STORE_NAME_BYTES_MAX 255  /* campaign, class, host, sender, scope, purpose */
 #define MRG_STORE_WORD_BYTES_MAX 64   /* queue id, reason of a suppression */
 #define MRG_STORE_LINE_BYTES_MAX 8192 /* tags, reason of an event, source, link target */
+#define MRG_STORE_AGENT_BYTES_MAX 512 /* user agent, reason of a class */
+#define MRG_STORE_DATA_BYTES_MAX (64 * 1024)
 
 /* UTF-8, from 1 to max bytes. */
 gboolean mrg_store_is_word(const char *text, gsize max);
@@ -32,6 +34,7 @@ gboolean mrg_store_check_profile(const MrgProfile *profile, GError **error);
 gboolean mrg_store_check_account(const MrgAccount *account, GError **error);
 /* All but where a hold is: a commit has to say that, a settlement has not. */
 gboolean mrg_store_check_outcome(const MrgOutcome *outcome, GError **error);
+gboolean mrg_store_check_batch(const MrgHitBatch *batch, GError **error);
 gboolean mrg_store_check_place(const MrgPersonKey *person, const char *host,
                                const char *queue_id, GError **error);
 
@@ -43,6 +46,8 @@ gboolean mrg_store_check_event(const MrgPersonKey *person, const MrgEvent *event
                                GError **error);
 gboolean mrg_store_check_suppression(const MrgPersonKey *person,
                                      const MrgSuppression *suppression, GError **error);
+gboolean mrg_store_check_hit(const MrgHitRow *hit, GError **error);
+gboolean mrg_store_check_delivery(const MrgDelivery *delivery, GError **error);
 gboolean mrg_store_check_hold(const MrgHold *hold, GError **error);
 
 #endif

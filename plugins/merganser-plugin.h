@@ -19,7 +19,8 @@
  *   1.0  first
  *   1.1  store: list
  *   2.0  accounts that people share, holds, engagement, the whole administration
- *   3.0  events: tracked, message; holds: list
+ *   3.0  events: tracked, message; holds: list; hits and what else the world answers;
+ *        names and targets of numbers
  */
 #ifndef MRG_PLUGIN_H
 #define MRG_PLUGIN_H
@@ -260,6 +261,91 @@ typedef struct MrgProfile {
  * back (error set).  Valid until the next call. */
 typedef const MrgProfile *(*MrgProfileNext)(gpointer context, GError **error);
 
+/* ---- what the world answers -------------------------------------------- */
+
+/* Stored as it is; the texts have no other source than collect/classify.c. */
+typedef enum {
+    MRG_CLASS_UNKNOWN,
+    MRG_CLASS_HUMAN,
+    MRG_CLASS_PROXY,    /* a person opened, and a proxy fetched for them */
+    MRG_CLASS_PREFETCH, /* fetched ahead, whether or not anybody opens */
+    MRG_CLASS_SCANNER   /* a gateway that follows links to judge them */
+} MrgHitClass;
+#define MRG_CLASS_LAST MRG_CLASS_SCANNER
+
+/* A request to the collector that carried a token. */
+typedef struct MrgHitRow {
+    gint64 at_us;
+    guint32 campaign;
+    guint32 link;    /* 0: none, or one made for this person */
+    guint64 message; /* the first 8 bytes of the copy's key, big-endian; 0: not recorded */
+    MrgPersonKey person;
+    gboolean has_person; /* FALSE: nobody, as somebody without consent is */
+    guint kind, flags;   /* the collector's own; below 256 */
+    guint32 since_s;     /* since the token was sealed */
+    guint8 network[6];   /* of the peer: */
+    guint network_bytes; /* 0, 3 (IPv4 /24) or 6 (IPv6 /48) */
+    const char *agent;   /* of these texts the store keeps each once; "" for none */
+    const char *reason;  /* why it is of this class */
+    MrgHitClass hit_class;
+    guint64 id; /* for visitors: with at_us, which row it is */
+} MrgHitRow;
+
+/* An event of a web page. */
+typedef struct MrgWebEvent {
+    gint64 at_us;
+    guint kind; /* the collector's own */
+    const char *site, *name;
+    const char *anonymous_id; /* "" for none */
+    const char *event_id; /* of two with one id of a site, the first is kept; "" for none */
+    const char *data;     /* a JSON object, or "" */
+    MrgPersonKey person;
+    gboolean has_person;
+    gboolean identifies; /* from now on, the anonymous id is this person */
+} MrgWebEvent;
+
+/* What a remote MTA, or a mailbox provider, said of a copy. */
+typedef enum {
+    MRG_DELIVERY_SENT,
+    MRG_DELIVERY_DEFERRED,
+    MRG_DELIVERY_SOFT_BOUNCE, /* given up, but another mail may arrive */
+    MRG_DELIVERY_HARD_BOUNCE, /* there is no such mailbox */
+    MRG_DELIVERY_COMPLAINT
+} MrgDeliveryState;
+#define MRG_DELIVERY_LAST MRG_DELIVERY_COMPLAINT
+
+/* One for each copy and state: told twice, the later time counts. */
+typedef struct MrgDelivery {
+    guint64 message; /* as of MrgHitRow; never 0 */
+    MrgDeliveryState state;
+    gint64 at_us;
+    guint32 campaign;
+    MrgPersonKey person;
+    gboolean has_person;
+    const char *code; /* of RFC 3463, as in 5.1.1; "" for none */
+} MrgDelivery;
+
+/* What is recorded in one transaction. */
+typedef struct MrgHitBatch {
+    const char *journal; /* id of what it was read from; NULL: nothing to swap */
+    guint64 from_segment, from_offset; /* as recorded last; 0, 0 at first */
+    guint64 to_segment, to_offset;
+    const MrgHitRow *hits;
+    gsize n_hits;
+    const MrgWebEvent *web_events;
+    gsize n_web_events;
+    const MrgDelivery *deliveries;
+    gsize n_deliveries;
+    const MrgProfile *people; /* their ledgers alone: consents, suppressions, engagements */
+    gsize n_people;
+} MrgHitBatch;
+
+typedef struct MrgHitFilter {
+    const MrgPersonKey *person; /* NULL: of all, */
+    guint32 campaign;           /* 0: of all */
+    gint64 since_us;
+} MrgHitFilter;
+
 /* ---- administration ---------------------------------------------------- */
 
 /* Visitors: FALSE ends the listing.  What they get is valid until they return, and they
@@ -268,6 +354,9 @@ typedef gboolean (*MrgEventVisit)(const MrgPersonKey *person, const MrgEvent *ev
                                   gpointer context);
 /* One person who has a profile. */
 typedef gboolean (*MrgPersonVisit)(const char *address, gpointer context);
+typedef gboolean (*MrgHitVisit)(const MrgHitRow *hit, gpointer context);
+typedef gboolean (*MrgDeliveryVisit)(const MrgDelivery *delivery, gpointer context);
+typedef gboolean (*MrgLinkVisit)(guint32 number, const char *target, gpointer context);
 typedef gboolean (*MrgHoldVisit)(const MrgHold *hold, gpointer context);
 typedef gboolean (*MrgSuppressionVisit)(const MrgPersonKey *person,
                                         const MrgSuppression *suppression,
@@ -288,6 +377,7 @@ typedef struct MrgHoldFilter {
 typedef struct MrgRetention {
     gint64 events_us; /* and with them what makes a retry a repeat */
     gint64 engagement_us;
+    gint64 hits_us; /* hits, web events, deliveries */
 } MrgRetention;
 
 typedef struct MrgStoreApi {
@@ -337,7 +427,7 @@ typedef struct MrgStoreApi {
     /* The version that the tables have (0: there are none) and the one that is needed; it
      * needs no tables. */
     gboolean (*schema_version)(gpointer store, guint *is, guint *needed, GError **error);
-    /* Removes what is older; *n_rows counts events and engagements.  Makes room ahead,
+    /* Removes what is older; *n_rows counts the rows and engagements.  Makes room ahead,
      * where a store needs that, so it is to run daily. */
     gboolean (*retain)(gpointer store, const MrgRetention *retention, guint64 *n_rows,
                        GError **error);
@@ -394,6 +484,35 @@ typedef struct MrgStoreApi {
     MrgCommit (*settle_hold)(gpointer store, const MrgOutcome *outcome, GError **error);
     /* The MTA has done it: the hold goes.  No hold is no error. */
     gboolean (*end_hold)(gpointer store, const MrgMessageKey *message, GError **error);
+
+    /* ---- what the world answers */
+    /* All or nothing, and only where the journal's position is still the one that the batch
+     * begins at; else CONFLICT.  UNCERTAIN: journal_position() tells.  People's rows are
+     * added as import does, whether or not they have a profile. */
+    MrgCommit (*record_hits)(gpointer store, const MrgHitBatch *batch, GError **error);
+    /* 0, 0 for one that is not known. */
+    gboolean (*journal_position)(gpointer store, const char *journal, guint64 *segment,
+                                 guint64 *offset, GError **error);
+    /* As they were recorded. */
+    gboolean (*hits)(gpointer store, const MrgHitFilter *filter, MrgHitVisit visit,
+                     gpointer context, GError **error);
+    /* Gives rows, named by at_us and id, the class and reason that they have here, all or
+     * none; one that is gone is left out. */
+    gboolean (*put_classes)(gpointer store, const MrgHitRow *hits, gsize n, GError **error);
+    gboolean (*deliveries)(gpointer store, const MrgHitFilter *filter,
+                           MrgDeliveryVisit visit, gpointer context, GError **error);
+    /* The events of a campaign by their times, of one time as they were recorded. */
+    gboolean (*campaign_events)(gpointer store, const char *campaign, MrgEventVisit visit,
+                                gpointer context, GError **error);
+    /* The links of a campaign by their numbers. */
+    gboolean (*links)(gpointer store, guint32 campaign, MrgLinkVisit visit,
+                      gpointer context, GError **error);
+    /* The other way round: the name or target of a number. */
+    MrgFetch (*campaign_name)(gpointer store, guint32 number, const char **name,
+                              const MrgMemory *memory, gint64 deadline_us, GError **error);
+    MrgFetch (*link_target)(gpointer store, guint32 campaign, guint32 number,
+                            const char **target, const MrgMemory *memory,
+                            gint64 deadline_us, GError **error);
 } MrgStoreApi;
 
 /* ---- sink ------------------------------------------------------------- */

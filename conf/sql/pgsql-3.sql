@@ -324,3 +324,233 @@ BEGIN
         p_tracked, p_message);
     RETURN 1;
 END $$;
+
+-- ---- what the world answers -------------------------------------------------------------------
+
+-- User agents and reasons, each once: there are few of them, and a row for each hit.
+CREATE TABLE merganser.hit_text (
+    id   integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    text text NOT NULL UNIQUE
+);
+
+-- Requests to the collector, by months.  message: the first 8 bytes of the copy's key as a
+-- number; 0 and key NULL where nobody is to be known.  link: as in table link; 0 none.  kind,
+-- flags: those of collect/hit.h.  class: 0 unknown, 1 human, 2 proxy, 3 prefetch, 4 scanner
+-- (MrgHitClass).  agent, reason: in hit_text.  since: seconds since the token was sealed.
+CREATE SEQUENCE merganser.hit_id;
+CREATE TABLE merganser.hit_row (
+    id       bigint NOT NULL DEFAULT nextval('merganser.hit_id'),
+    at       bigint NOT NULL,
+    message  bigint NOT NULL,
+    campaign bigint NOT NULL,
+    since    bigint NOT NULL,
+    link     integer NOT NULL,
+    reason   integer NOT NULL,
+    agent    integer NOT NULL,
+    kind     smallint NOT NULL,
+    flags    smallint NOT NULL,
+    class    smallint NOT NULL CHECK (class BETWEEN 0 AND 4),
+    network  bytea CHECK (length(network) IN (3, 6)),
+    key      bytea CHECK (length(key) = 16)
+) PARTITION BY RANGE (at);
+CREATE INDEX ON merganser.hit_row (campaign, at);
+CREATE INDEX ON merganser.hit_row (key) WHERE key IS NOT NULL;
+CREATE INDEX ON merganser.hit_row USING brin (at);
+CREATE TABLE merganser.hit_row_default PARTITION OF merganser.hit_row DEFAULT;
+
+-- The same with its texts.
+CREATE VIEW merganser.hit AS
+    SELECT h.id, h.at, h.campaign, h.link, h.message, h.kind, h.flags, h.class,
+        r.text AS reason, a.text AS agent, h.since, h.network, h.key
+    FROM merganser.hit_row h JOIN merganser.hit_text r ON r.id = h.reason
+        JOIN merganser.hit_text a ON a.id = h.agent;
+
+-- Events of web pages.  event: the page's own id: sent twice, it is one event.
+CREATE TABLE merganser.web_event (
+    id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at        bigint NOT NULL,
+    site      text NOT NULL,
+    kind      smallint NOT NULL,
+    name      text NOT NULL,
+    anonymous text NOT NULL,
+    event     text NOT NULL,
+    data      text NOT NULL,
+    key       bytea CHECK (length(key) = 16)
+);
+CREATE UNIQUE INDEX ON merganser.web_event (site, event) WHERE event <> '';
+CREATE INDEX ON merganser.web_event (key) WHERE key IS NOT NULL;
+CREATE INDEX ON merganser.web_event USING brin (at);
+
+-- Whose an anonymous id is, since a link that was sealed for them said so.
+CREATE TABLE merganser.web_identity (
+    site      text NOT NULL,
+    anonymous text NOT NULL,
+    key       bytea NOT NULL CHECK (length(key) = 16),
+    PRIMARY KEY (site, anonymous)
+);
+CREATE INDEX ON merganser.web_identity (key);
+
+-- What remote servers said of a copy.  state: 0 sent, 1 deferred, 2 soft bounce, 3 hard
+-- bounce, 4 complaint (MrgDeliveryState).
+CREATE TABLE merganser.delivery (
+    campaign bigint NOT NULL,
+    message  bigint NOT NULL,
+    at       bigint NOT NULL,
+    state    smallint NOT NULL CHECK (state BETWEEN 0 AND 4),
+    code     text NOT NULL,
+    key      bytea CHECK (length(key) = 16),
+    PRIMARY KEY (campaign, message, state)
+);
+CREATE INDEX ON merganser.delivery (key) WHERE key IS NOT NULL;
+
+-- How far each journal of a collector is loaded.
+CREATE TABLE merganser.journal (
+    id       text PRIMARY KEY,
+    segment  bigint NOT NULL,
+    "offset" bigint NOT NULL
+);
+
+CREATE FUNCTION merganser.mrg_swap_journal(p_id text, p_from_segment bigint,
+    p_from_offset bigint, p_to_segment bigint, p_to_offset bigint)
+RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO merganser.journal (id, segment, "offset") VALUES (p_id, 0, 0)
+    ON CONFLICT (id) DO NOTHING;
+    UPDATE merganser.journal SET segment = p_to_segment, "offset" = p_to_offset
+    WHERE id = p_id AND segment = p_from_segment AND "offset" = p_from_offset;
+    RETURN FOUND;
+END $$;
+
+CREATE FUNCTION merganser.mrg_add_texts(p_texts text[]) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO merganser.hit_text (text) SELECT DISTINCT t COLLATE "C" FROM unnest(p_texts) t
+    ORDER BY 1 ON CONFLICT (text) DO NOTHING
+$$;
+
+-- Arrays of one length each.
+CREATE FUNCTION merganser.mrg_record_hits(p_at bigint[], p_campaign bigint[], p_link integer[],
+    p_message bigint[], p_kind smallint[], p_flags smallint[], p_class smallint[],
+    p_since bigint[], p_reason text[], p_agent text[], p_network bytea[], p_key bytea[])
+RETURNS void LANGUAGE sql AS $$
+    SELECT merganser.mrg_add_texts(p_reason || p_agent);
+    INSERT INTO merganser.hit_row (at, campaign, link, message, kind, flags, class, since, reason,
+        agent, network, key)
+    SELECT h.at, h.campaign, h.link, h.message, h.kind, h.flags, h.class, h.since, r.id, a.id,
+        h.network, h.key
+    FROM unnest(p_at, p_campaign, p_link, p_message, p_kind, p_flags, p_class, p_since, p_reason,
+            p_agent, p_network, p_key) WITH ORDINALITY AS h (at, campaign, link, message, kind,
+            flags, class, since, reason, agent, network, key, place)
+        JOIN merganser.hit_text r ON r.text = h.reason
+        JOIN merganser.hit_text a ON a.text = h.agent
+    ORDER BY h.place
+$$;
+
+CREATE FUNCTION merganser.mrg_put_classes(p_id bigint[], p_at bigint[], p_class smallint[],
+    p_reason text[])
+RETURNS void LANGUAGE sql AS $$
+    SELECT merganser.mrg_add_texts(p_reason);
+    UPDATE merganser.hit_row h SET class = n.class, reason = r.id
+    FROM unnest(p_id, p_at, p_class, p_reason) AS n (id, at, class, reason)
+        JOIN merganser.hit_text r ON r.text = n.reason
+    WHERE h.at = n.at AND h.id = n.id
+$$;
+
+-- One after the other: who an anonymous id is may be said by an event before.
+CREATE FUNCTION merganser.mrg_record_web_events(p_at bigint[], p_site text[], p_kind smallint[],
+    p_name text[], p_anonymous text[], p_event text[], p_data text[], p_key bytea[],
+    p_identifies boolean[])
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_row record;
+BEGIN
+    FOR v_row IN SELECT * FROM unnest(p_at, p_site, p_kind, p_name, p_anonymous, p_event, p_data,
+            p_key, p_identifies) AS w (at, site, kind, name, anonymous, event, data, key,
+            identifies)
+    LOOP
+        IF v_row.identifies AND v_row.key IS NOT NULL AND v_row.anonymous <> '' THEN
+            INSERT INTO merganser.web_identity (site, anonymous, key)
+            VALUES (v_row.site, v_row.anonymous, v_row.key)
+            ON CONFLICT (site, anonymous) DO UPDATE SET key = excluded.key;
+        END IF;
+        INSERT INTO merganser.web_event (at, site, kind, name, anonymous, event, data, key)
+        VALUES (v_row.at, v_row.site, v_row.kind, v_row.name, v_row.anonymous, v_row.event,
+            v_row.data, coalesce(v_row.key, (SELECT i.key FROM merganser.web_identity i
+                WHERE i.site = v_row.site AND i.anonymous = v_row.anonymous)))
+        ON CONFLICT (site, event) WHERE event <> '' DO NOTHING;
+    END LOOP;
+END $$;
+
+CREATE FUNCTION merganser.mrg_record_deliveries(p_campaign bigint[], p_message bigint[],
+    p_state smallint[], p_at bigint[], p_code text[], p_key bytea[])
+RETURNS void LANGUAGE sql AS $$
+    INSERT INTO merganser.delivery AS d (campaign, message, state, at, code, key)
+    SELECT DISTINCT ON (campaign, message, state) campaign, message, state, at, code, key
+    FROM unnest(p_campaign, p_message, p_state, p_at, p_code, p_key)
+        AS n (campaign, message, state, at, code, key)
+    ORDER BY campaign, message, state, at DESC
+    ON CONFLICT (campaign, message, state) DO UPDATE SET at = excluded.at, code = excluded.code
+    WHERE excluded.at > d.at
+$$;
+
+CREATE FUNCTION merganser.mrg_erase_hits(p_key bytea) RETURNS void LANGUAGE sql AS $$
+    DELETE FROM merganser.hit_row WHERE key = p_key;
+    DELETE FROM merganser.web_event WHERE key = p_key;
+    DELETE FROM merganser.web_identity WHERE key = p_key;
+    DELETE FROM merganser.delivery WHERE key = p_key
+$$;
+
+-- ---- months of hits, as those of events --------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION merganser.mrg_make_partition(p_month timestamp) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_table text;
+    v_name text;
+    v_from bigint := merganser.mrg_microseconds(p_month);
+    v_to bigint := merganser.mrg_microseconds(p_month + interval '1 month');
+BEGIN
+    FOREACH v_table IN ARRAY ARRAY['event', 'hit_row'] LOOP
+        v_name := v_table || '_' || to_char(p_month, 'YYYYMM');
+        CONTINUE WHEN to_regclass('merganser.' || v_name) IS NOT NULL;
+        EXECUTE format('CREATE TABLE merganser.%I (LIKE merganser.%I INCLUDING ALL)', v_name,
+            v_table);
+        EXECUTE format('WITH late AS (DELETE FROM merganser.%I WHERE at >= %s AND at < %s '
+            'RETURNING *) INSERT INTO merganser.%I SELECT * FROM late', v_table || '_default',
+            v_from, v_to, v_name);
+        EXECUTE format('ALTER TABLE merganser.%I ATTACH PARTITION merganser.%I '
+            'FOR VALUES FROM (%s) TO (%s)', v_table, v_name, v_from, v_to);
+    END LOOP;
+END $$;
+
+-- Whole months go as tables; what is left of the month that the time stands in, as rows.  Texts
+-- that no hit has any more go, too; who adds hits waits meanwhile.
+CREATE FUNCTION merganser.mrg_retain_hits(p_before bigint) RETURNS bigint
+LANGUAGE plpgsql SET lock_timeout = '5s' AS $$
+DECLARE
+    v_name text;
+    v_n bigint;
+    v_all bigint := 0;
+BEGIN
+    FOR v_name IN SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'merganser.hit_row'::regclass AND c.relname ~ '^hit_row_[0-9]{6}$'
+          AND merganser.mrg_microseconds(to_timestamp(substr(c.relname, 9), 'YYYYMM')::timestamp
+              + interval '1 month') <= p_before
+    LOOP
+        EXECUTE format('SELECT count(*) FROM merganser.%I', v_name) INTO v_n;
+        EXECUTE format('DROP TABLE merganser.%I', v_name);
+        v_all := v_all + v_n;
+    END LOOP;
+    DELETE FROM merganser.hit_row WHERE at < p_before;
+    GET DIAGNOSTICS v_n = ROW_COUNT;
+    v_all := v_all + v_n;
+    IF v_all > 0 THEN
+        LOCK TABLE merganser.hit_text IN EXCLUSIVE MODE;
+        DELETE FROM merganser.hit_text t WHERE t.id NOT IN (SELECT agent FROM merganser.hit_row
+            UNION SELECT reason FROM merganser.hit_row);
+    END IF;
+    DELETE FROM merganser.web_event WHERE at < p_before;
+    GET DIAGNOSTICS v_n = ROW_COUNT;
+    v_all := v_all + v_n;
+    DELETE FROM merganser.delivery WHERE at < p_before;
+    GET DIAGNOSTICS v_n = ROW_COUNT;
+    RETURN v_all + v_n;
+END $$;

@@ -54,10 +54,10 @@ mrg_memory_put_history(gpointer store, const MrgAccount *account,
 /* ---- commit ------------------------------------------------------------ */
 
 static MrgMemoryEvent *
-event_new(const MrgOutcome *outcome, gboolean is_final)
+event_new(const MrgOutcome *outcome, gboolean is_final, guint64 number)
 {
     MrgMemoryEvent *row = g_new(MrgMemoryEvent, 1);
-    *row = (MrgMemoryEvent){outcome->event, outcome->until_us};
+    *row = (MrgMemoryEvent){outcome->event, outcome->person, number, outcome->until_us};
     row->event.campaign = g_strdup(outcome->event.campaign);
     row->event.class_name = g_strdup(outcome->event.class_name);
     row->event.sender = g_strdup(outcome->event.sender);
@@ -82,7 +82,7 @@ add_event(MrgMemoryPerson *person, MrgMemoryEvent *row)
 void
 mrg_memory_record(MrgMemoryStore *self, const MrgOutcome *outcome, gboolean is_final)
 {
-    MrgMemoryEvent *row = event_new(outcome, is_final);
+    MrgMemoryEvent *row = event_new(outcome, is_final, ++self->last_event);
     put_history(self, &outcome->person, outcome->history, outcome->history_length);
     for (gsize i = 0; i < outcome->n_shared; i++)
         put_history(self, &outcome->shared[i].key, outcome->shared[i].history,
@@ -148,6 +148,45 @@ mrg_memory_events_since(gpointer store, gint64 since_us, MrgEventVisit visit,
             if (row->event.at_us >= since_us)
                 is_wanted = visit(key, &row->event, context);
         }
+    }
+    pthread_mutex_unlock(&self->lock);
+    return TRUE;
+}
+
+static gint
+compare_events(gconstpointer a, gconstpointer b, gpointer order G_GNUC_UNUSED)
+{
+    const MrgMemoryEvent *one = *(const MrgMemoryEvent *const *) a;
+    const MrgMemoryEvent *other = *(const MrgMemoryEvent *const *) b;
+    if (one->event.at_us != other->event.at_us)
+        return one->event.at_us < other->event.at_us ? -1 : 1;
+    return one->number < other->number ? -1 : 1;
+}
+
+/* Of every event it is known whose it is: by the person that holds it. */
+gboolean
+mrg_memory_campaign_events(gpointer store, const char *campaign, MrgEventVisit visit,
+                           gpointer context, GError **error G_GNUC_UNUSED)
+{
+    MrgMemoryStore *self = store;
+    GHashTableIter each;
+    gpointer key, value;
+    g_autoptr(GPtrArray) found = g_ptr_array_new();
+    pthread_mutex_lock(&self->lock);
+    g_hash_table_iter_init(&each, self->people);
+    while (g_hash_table_iter_next(&each, &key, &value)) {
+        const MrgMemoryPerson *person = value;
+        for (guint i = 0; i < person->events->len; i++) {
+            MrgMemoryEvent *row = g_ptr_array_index(person->events, i);
+            if (strcmp(row->event.campaign, campaign) == 0)
+                g_ptr_array_add(found, row);
+        }
+    }
+    g_ptr_array_sort_with_data(found, compare_events, NULL);
+    for (guint i = 0; i < found->len; i++) {
+        const MrgMemoryEvent *row = g_ptr_array_index(found, i);
+        if (!visit(&row->person, &row->event, context))
+            break;
     }
     pthread_mutex_unlock(&self->lock);
     return TRUE;

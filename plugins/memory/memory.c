@@ -60,6 +60,15 @@ static const MrgStoreApi api = {
     .holds = mrg_memory_holds,
     .settle_hold = mrg_memory_settle_hold,
     .end_hold = mrg_memory_end_hold,
+    .record_hits = mrg_memory_record_hits,
+    .journal_position = mrg_memory_journal_position,
+    .hits = mrg_memory_hits,
+    .put_classes = mrg_memory_put_classes,
+    .deliveries = mrg_memory_deliveries,
+    .campaign_events = mrg_memory_campaign_events,
+    .links = mrg_memory_links,
+    .campaign_name = mrg_memory_campaign_name,
+    .link_target = mrg_memory_link_target,
 };
 
 static const MrgPlugin plugin = {

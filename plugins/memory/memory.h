@@ -34,6 +34,8 @@ typedef struct MrgMemoryValue {
 
 typedef struct MrgMemoryEvent {
     MrgEvent event;
+    MrgPersonKey person;
+    guint64 number;  /* as recorded */
     gint64 until_us; /* of a hold */
 } MrgMemoryEvent;
 
@@ -44,11 +46,17 @@ typedef struct MrgMemoryHold {
 
 typedef struct MrgMemoryStore {
     pthread_mutex_t lock;
-    GHashTable *people;    /* MrgPersonKey -> MrgMemoryPerson */
-    GHashTable *messages;  /* MrgMessageKey -> MrgMemoryEvent, borrowed from its person */
-    GHashTable *holds;     /* MrgMessageKey -> MrgMemoryHold */
-    GHashTable *campaigns; /* name -> number */
-    GHashTable *links;     /* number of a campaign -> targets: URL -> number */
+    GHashTable *people;     /* MrgPersonKey -> MrgMemoryPerson */
+    GHashTable *messages;   /* MrgMessageKey -> MrgMemoryEvent, borrowed from its person */
+    GHashTable *holds;      /* MrgMessageKey -> MrgMemoryHold */
+    GHashTable *campaigns;  /* name -> number */
+    GHashTable *links;      /* number of a campaign -> targets: URL -> number */
+    GPtrArray *hits;        /* of MrgHitRow, as recorded */
+    GPtrArray *web_events;  /* of MrgWebEvent, as recorded */
+    GPtrArray *deliveries;  /* of MrgDelivery, as recorded */
+    GHashTable *identities; /* site and anonymous id -> MrgPersonKey */
+    GHashTable *journals;   /* id -> how far it is loaded */
+    guint64 last_hit, last_event;
 } MrgMemoryStore;
 
 /* ---- tables.c ---------------------------------------------------------- */
@@ -74,6 +82,7 @@ void mrg_memory_put_suppression(MrgMemoryStore *self, const MrgPersonKey *key,
                                 const MrgSuppression *suppression);
 gboolean mrg_memory_suppression_holds(const MrgSuppression *suppression, gint64 at_us);
 
+void mrg_memory_put_profile(MrgMemoryStore *self, const MrgProfile *profile);
 gboolean mrg_memory_import(gpointer store, MrgProfileNext next, gpointer context,
                            guint64 *n_imported, GError **error);
 gboolean mrg_memory_list(gpointer store, gsize limit, MrgPersonVisit visit,
@@ -115,6 +124,8 @@ gboolean mrg_memory_events(gpointer store, const MrgPersonKey *person, gsize lim
                            MrgEventVisit visit, gpointer context, GError **error);
 gboolean mrg_memory_events_since(gpointer store, gint64 since_us, MrgEventVisit visit,
                                  gpointer context, GError **error);
+gboolean mrg_memory_campaign_events(gpointer store, const char *campaign,
+                                    MrgEventVisit visit, gpointer context, GError **error);
 gboolean mrg_memory_campaign_number(gpointer store, const char *campaign, guint32 *number,
                                     gint64 deadline_us, GError **error);
 gboolean mrg_memory_link_numbers(gpointer store, guint32 campaign,
@@ -131,6 +142,32 @@ gboolean mrg_memory_holds(gpointer store, const MrgHoldFilter *filter, MrgHoldVi
                           gpointer context, GError **error);
 MrgCommit mrg_memory_settle_hold(gpointer store, const MrgOutcome *outcome, GError **error);
 gboolean mrg_memory_end_hold(gpointer store, const MrgMessageKey *message, GError **error);
+
+/* ---- hits.c ------------------------------------------------------------ */
+
+void mrg_memory_init_hits(MrgMemoryStore *self);
+void mrg_memory_clear_hits(MrgMemoryStore *self);
+/* What is held on a person, and all that is older than before_us; counts it. */
+guint64 mrg_memory_remove_hits(MrgMemoryStore *self, const MrgPersonKey *person,
+                               gint64 before_us);
+
+MrgCommit mrg_memory_record_hits(gpointer store, const MrgHitBatch *batch, GError **error);
+gboolean mrg_memory_journal_position(gpointer store, const char *journal, guint64 *segment,
+                                     guint64 *offset, GError **error);
+gboolean mrg_memory_hits(gpointer store, const MrgHitFilter *filter, MrgHitVisit visit,
+                         gpointer context, GError **error);
+gboolean mrg_memory_put_classes(gpointer store, const MrgHitRow *hits, gsize n,
+                                GError **error);
+gboolean mrg_memory_deliveries(gpointer store, const MrgHitFilter *filter,
+                               MrgDeliveryVisit visit, gpointer context, GError **error);
+gboolean mrg_memory_links(gpointer store, guint32 campaign, MrgLinkVisit visit,
+                          gpointer context, GError **error);
+MrgFetch mrg_memory_campaign_name(gpointer store, guint32 number, const char **name,
+                                  const MrgMemory *memory, gint64 deadline_us,
+                                  GError **error);
+MrgFetch mrg_memory_link_target(gpointer store, guint32 campaign, guint32 number,
+                                const char **target, const MrgMemory *memory,
+                                gint64 deadline_us, GError **error);
 
 /* ---- rows.c, remove.c --------------------------------------------------- */
 

@@ -220,8 +220,8 @@ put_engagement(MrgMemoryPerson *person, const MrgEngagement *engagement)
 
 /* ---- import ------------------------------------------------------------ */
 
-static void
-put_profile(MrgMemoryStore *self, const MrgProfile *profile)
+void
+mrg_memory_put_profile(MrgMemoryStore *self, const MrgProfile *profile)
 {
     MrgMemoryPerson *person;
     if (profile->address) {
@@ -296,7 +296,7 @@ mrg_memory_import(gpointer store, MrgProfileNext next, gpointer context,
     }
     pthread_mutex_lock(&self->lock);
     for (guint i = 0; i < profiles->len; i++)
-        put_profile(self, g_ptr_array_index(profiles, i));
+        mrg_memory_put_profile(self, g_ptr_array_index(profiles, i));
     pthread_mutex_unlock(&self->lock);
     *n_imported = profiles->len;
     return TRUE;

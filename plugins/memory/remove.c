@@ -59,6 +59,8 @@ mrg_memory_retain(gpointer store, const MrgRetention *retention, guint64 *n_rows
         if (retention->engagement_us)
             n += retain_engagements(person, retention->engagement_us);
     }
+    if (retention->hits_us)
+        n += mrg_memory_remove_hits(self, NULL, retention->hits_us);
     pthread_mutex_unlock(&self->lock);
     *n_rows = n;
     return TRUE;
@@ -99,6 +101,7 @@ mrg_memory_erase(gpointer store, const MrgPersonKey *key, gint64 at_us,
     person->version++;
     mrg_memory_put_suppression(self, key, &erased);
     drop_holds(self, key);
+    mrg_memory_remove_hits(self, key, G_MININT64);
     pthread_mutex_unlock(&self->lock);
     return TRUE;
 }

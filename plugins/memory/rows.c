@@ -203,6 +203,108 @@ emit_holds(Rows *rows, const MrgMemoryStore *self, const MrgPersonKey *person)
     }
 }
 
+static void
+add_person(Row *row, const MrgPersonKey *person, gboolean has_person)
+{
+    if (has_person)
+        add_key(row, "key", person->bytes);
+    else
+        add_text(row, "key", NULL);
+}
+
+static gboolean
+is_of(const MrgPersonKey *asked, const MrgPersonKey *person, gboolean has_person)
+{
+    return !asked || (has_person && memcmp(asked, person, sizeof *person) == 0);
+}
+
+static void
+emit_hits(Rows *rows, const MrgMemoryStore *self, const MrgPersonKey *person)
+{
+    for (guint i = 0; i < self->hits->len; i++) {
+        const MrgHitRow *hit = g_ptr_array_index(self->hits, i);
+        if (!is_of(person, &hit->person, hit->has_person))
+            continue;
+        Row row = {.table = "hit"};
+        add_person(&row, &hit->person, hit->has_person);
+        add_number(&row, "id", (gint64) hit->id);
+        add_number(&row, "at", hit->at_us);
+        add_number(&row, "campaign", hit->campaign);
+        add_number(&row, "link", hit->link);
+        add_number(&row, "message", (gint64) hit->message);
+        add_number(&row, "kind", hit->kind);
+        add_number(&row, "flags", hit->flags);
+        add_number(&row, "since", hit->since_s);
+        add_text(&row, "agent", hit->agent);
+        add_number(&row, "class", hit->hit_class);
+        add_text(&row, "reason", hit->reason);
+        emit(rows, &row);
+    }
+}
+
+static void
+emit_web_events(Rows *rows, const MrgMemoryStore *self, const MrgPersonKey *person)
+{
+    for (guint i = 0; i < self->web_events->len; i++) {
+        const MrgWebEvent *event = g_ptr_array_index(self->web_events, i);
+        if (!is_of(person, &event->person, event->has_person))
+            continue;
+        Row row = {.table = "web_event"};
+        add_person(&row, &event->person, event->has_person);
+        add_number(&row, "at", event->at_us);
+        add_text(&row, "site", event->site);
+        add_text(&row, "anonymous", event->anonymous_id);
+        add_number(&row, "kind", event->kind);
+        add_text(&row, "name", event->name);
+        add_text(&row, "data", event->data);
+        emit(rows, &row);
+    }
+}
+
+static void
+emit_identities(Rows *rows, const MrgMemoryStore *self, const MrgPersonKey *person)
+{
+    GHashTableIter each;
+    gpointer name, key;
+    g_hash_table_iter_init(&each, self->identities);
+    while (g_hash_table_iter_next(&each, &name, &key)) {
+        const char *anonymous_id = strchr(name, '\n') + 1;
+        if (!is_of(person, key, TRUE))
+            continue;
+        Row row = row_of("web_identity", key);
+        add_text(&row, "anonymous", anonymous_id);
+        emit(rows, &row);
+    }
+}
+
+static void
+emit_deliveries(Rows *rows, const MrgMemoryStore *self, const MrgPersonKey *person)
+{
+    for (guint i = 0; i < self->deliveries->len; i++) {
+        const MrgDelivery *delivery = g_ptr_array_index(self->deliveries, i);
+        if (!is_of(person, &delivery->person, delivery->has_person))
+            continue;
+        Row row = {.table = "delivery"};
+        add_person(&row, &delivery->person, delivery->has_person);
+        add_number(&row, "message", (gint64) delivery->message);
+        add_number(&row, "state", delivery->state);
+        add_number(&row, "at", delivery->at_us);
+        add_number(&row, "campaign", delivery->campaign);
+        add_text(&row, "code", delivery->code);
+        emit(rows, &row);
+    }
+}
+
+/* person NULL: of all. */
+static void
+emit_answers(Rows *rows, const MrgMemoryStore *self, const MrgPersonKey *person)
+{
+    emit_hits(rows, self, person);
+    emit_web_events(rows, self, person);
+    emit_identities(rows, self, person);
+    emit_deliveries(rows, self, person);
+}
+
 /* campaign 0: the names are campaigns. */
 static void
 emit_numbers(Rows *rows, GHashTable *numbers, guint campaign)
@@ -233,6 +335,7 @@ mrg_memory_rows_of(gpointer store, const MrgPersonKey *key, MrgRowVisit visit,
     if (person)
         emit_person(&rows, key, person);
     emit_holds(&rows, self, key);
+    emit_answers(&rows, self, key);
     pthread_mutex_unlock(&self->lock);
     return TRUE;
 }
@@ -250,6 +353,7 @@ mrg_memory_search(gpointer store, const char *text, MrgRowVisit visit, gpointer 
     while (g_hash_table_iter_next(&each, &key, &value))
         emit_person(&rows, key, value);
     emit_holds(&rows, self, NULL);
+    emit_answers(&rows, self, NULL);
     emit_numbers(&rows, self->campaigns, 0);
     g_hash_table_iter_init(&each, self->links);
     while (g_hash_table_iter_next(&each, &key, &value))

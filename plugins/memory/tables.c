@@ -170,6 +170,7 @@ mrg_memory_new(void)
     self->campaigns = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     self->links =
         g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify) g_hash_table_unref);
+    mrg_memory_init_hits(self);
     return self;
 }
 
@@ -181,6 +182,7 @@ mrg_memory_free(MrgMemoryStore *self)
     g_hash_table_unref(self->holds);
     g_hash_table_unref(self->campaigns);
     g_hash_table_unref(self->links);
+    mrg_memory_clear_hits(self);
     pthread_mutex_destroy(&self->lock);
     g_free(self);
 }

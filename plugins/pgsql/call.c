@@ -52,7 +52,8 @@ static const Call calls[MRG_PG_N] = {
                              "ORDER BY place"},
     [MRG_PG_END_SUPPRESSION] = {"mrg_end_suppression",
                                 "SELECT merganser.mrg_end_suppression($1, $2, $3, $4)"},
-    [MRG_PG_ERASE] = {"mrg_erase", "SELECT merganser.mrg_erase($1, $2)"},
+    [MRG_PG_ERASE] = {"mrg_erase",
+                      "SELECT merganser.mrg_erase($1, $2), merganser.mrg_erase_hits($1)"},
 };
 
 /* ---- errors ------------------------------------------------------------ */

@@ -188,11 +188,12 @@ copy_in(PGconn *pg, MrgProfileNext next, gpointer context, guint64 *n, GError **
                           state ? state : "", "import");
 }
 
-static gboolean
-import_on(PGconn *pg, MrgProfileNext next, gpointer context, guint64 *n, GError **error)
+gboolean
+mrg_pgsql_import_within(PGconn *pg, MrgProfileNext next, gpointer context, guint64 *n,
+                        GError **error)
 {
     if (!mrg_pgsql_run_only(pg,
-                            "BEGIN; CREATE TEMPORARY TABLE incoming (line bigint, kind "
+                            "CREATE TEMPORARY TABLE incoming (line bigint, kind "
                             "\"char\", key bytea, a text, b text, m bigint, n bigint) "
                             "ON COMMIT DROP",
                             LONG_US, "import", error))
@@ -202,7 +203,14 @@ import_on(PGconn *pg, MrgProfileNext next, gpointer context, guint64 *n, GError 
     PQsetnonblocking(pg, 1);
     return is_done &&
            mrg_pgsql_run_only(pg, "ANALYZE pg_temp.incoming; SELECT merganser.mrg_import()",
-                              LONG_US, "import", error) &&
+                              LONG_US, "import", error);
+}
+
+static gboolean
+import_on(PGconn *pg, MrgProfileNext next, gpointer context, guint64 *n, GError **error)
+{
+    return mrg_pgsql_run_only(pg, "BEGIN", LONG_US, "import", error) &&
+           mrg_pgsql_import_within(pg, next, context, n, error) &&
            mrg_pgsql_run_only(pg, "COMMIT", LONG_US, "import", error);
 }
 
@@ -297,7 +305,9 @@ mrg_pgsql_retain(gpointer store, const MrgRetention *retention, guint64 *n_rows,
         (!retention->events_us ||
          add_answer(pg, "mrg_retain_events", retention->events_us, &n, error)) &&
         (!retention->engagement_us ||
-         add_answer(pg, "mrg_retain_engagements", retention->engagement_us, &n, error));
+         add_answer(pg, "mrg_retain_engagements", retention->engagement_us, &n, error)) &&
+        (!retention->hits_us ||
+         add_answer(pg, "mrg_retain_hits", retention->hits_us, &n, error));
     mrg_pgsql_return(store, connection);
     if (is_done)
         *n_rows = n;

@@ -105,6 +105,15 @@ static const MrgStoreApi api = {
     .holds = mrg_pgsql_holds,
     .settle_hold = mrg_pgsql_settle_hold,
     .end_hold = mrg_pgsql_end_hold,
+    .record_hits = mrg_pgsql_record_hits,
+    .journal_position = mrg_pgsql_journal_position,
+    .hits = mrg_pgsql_hits,
+    .put_classes = mrg_pgsql_put_classes,
+    .deliveries = mrg_pgsql_deliveries,
+    .campaign_events = mrg_pgsql_campaign_events,
+    .links = mrg_pgsql_links,
+    .campaign_name = mrg_pgsql_campaign_name,
+    .link_target = mrg_pgsql_link_target,
 };
 
 static const MrgPlugin plugin = {

@@ -146,6 +146,14 @@ PGresult *mrg_pgsql_take(PGconn *pg, const char *sql, gint64 wait_us, const char
 gboolean mrg_pgsql_run_only(PGconn *pg, const char *sql, gint64 wait_us, const char *what,
                             GError **error);
 
+/* Visits the rows of a query through a cursor; FALSE from the visitor ends it. */
+typedef gboolean (*MrgPgsqlVisit)(const PGresult *result, int row, gpointer context);
+gboolean mrg_pgsql_visit_query(MrgPgsql *self, const char *query, MrgPgsqlVisit visit,
+                               gpointer context, const char *what, GError **error);
+/* As import, within the transaction that is open. */
+gboolean mrg_pgsql_import_within(PGconn *pg, MrgProfileNext next, gpointer context,
+                                 guint64 *n, GError **error);
+
 /* ---- the store: as in MrgStoreApi ---- */
 
 MrgFetch mrg_pgsql_fetch(gpointer store, const MrgPersonKey *person,
@@ -198,6 +206,25 @@ gboolean mrg_pgsql_events(gpointer store, const MrgPersonKey *person, gsize limi
                           MrgEventVisit visit, gpointer context, GError **error);
 gboolean mrg_pgsql_events_since(gpointer store, gint64 since_us, MrgEventVisit visit,
                                 gpointer context, GError **error);
+gboolean mrg_pgsql_campaign_events(gpointer store, const char *campaign,
+                                   MrgEventVisit visit, gpointer context, GError **error);
+MrgCommit mrg_pgsql_record_hits(gpointer store, const MrgHitBatch *batch, GError **error);
+gboolean mrg_pgsql_journal_position(gpointer store, const char *journal, guint64 *segment,
+                                    guint64 *offset, GError **error);
+gboolean mrg_pgsql_hits(gpointer store, const MrgHitFilter *filter, MrgHitVisit visit,
+                        gpointer context, GError **error);
+gboolean mrg_pgsql_put_classes(gpointer store, const MrgHitRow *hits, gsize n,
+                               GError **error);
+gboolean mrg_pgsql_deliveries(gpointer store, const MrgHitFilter *filter,
+                              MrgDeliveryVisit visit, gpointer context, GError **error);
+gboolean mrg_pgsql_links(gpointer store, guint32 campaign, MrgLinkVisit visit,
+                         gpointer context, GError **error);
+MrgFetch mrg_pgsql_campaign_name(gpointer store, guint32 number, const char **name,
+                                 const MrgMemory *memory, gint64 deadline_us,
+                                 GError **error);
+MrgFetch mrg_pgsql_link_target(gpointer store, guint32 campaign, guint32 number,
+                               const char **target, const MrgMemory *memory,
+                               gint64 deadline_us, GError **error);
 gboolean mrg_pgsql_holds(gpointer store, const MrgHoldFilter *filter, MrgHoldVisit visit,
                          gpointer context, GError **error);
 

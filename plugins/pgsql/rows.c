@@ -15,11 +15,9 @@
 
 /* ---- cursors ----------------------------------------------------------- */
 
-/* FALSE ends the listing. */
-typedef gboolean (*VisitRow)(const PGresult *result, int row, gpointer context);
-
 static gboolean
-visit_pieces(PGconn *pg, VisitRow visit, gpointer context, const char *what, GError **error)
+visit_pieces(PGconn *pg, MrgPgsqlVisit visit, gpointer context, const char *what,
+             GError **error)
 {
     for (;;) {
         g_autoptr(PGresult) piece =
@@ -35,8 +33,8 @@ visit_pieces(PGconn *pg, VisitRow visit, gpointer context, const char *what, GEr
 }
 
 static gboolean
-visit_on(PGconn *pg, const char *query, VisitRow visit, gpointer context, const char *what,
-         GError **error)
+visit_on(PGconn *pg, const char *query, MrgPgsqlVisit visit, gpointer context,
+         const char *what, GError **error)
 {
     g_autofree char *declare =
         g_strdup_printf("BEGIN READ ONLY; DECLARE listing NO SCROLL CURSOR FOR %s", query);
@@ -45,9 +43,9 @@ visit_on(PGconn *pg, const char *query, VisitRow visit, gpointer context, const 
            mrg_pgsql_run_only(pg, "COMMIT", WAIT_US, what, error);
 }
 
-static gboolean
-visit_query(MrgPgsql *self, const char *query, VisitRow visit, gpointer context,
-            const char *what, GError **error)
+gboolean
+mrg_pgsql_visit_query(MrgPgsql *self, const char *query, MrgPgsqlVisit visit,
+                      gpointer context, const char *what, GError **error)
 {
     MrgPgsqlConnection *connection = mrg_pgsql_borrow_long(self, error);
     if (!connection)
@@ -120,7 +118,7 @@ mrg_pgsql_events(gpointer store, const MrgPersonKey *person, gsize limit,
         g_strdup_printf("SELECT " EVENT_COLUMNS " FROM merganser.event WHERE key = '%s' "
                         "ORDER BY at DESC, id DESC LIMIT %" G_GSIZE_FORMAT,
                         mrg_pgsql_hex(person->bytes, hex), MIN(limit, (gsize) G_MAXINT));
-    return visit_query(store, query, visit_event, &listing, "events", error);
+    return mrg_pgsql_visit_query(store, query, visit_event, &listing, "events", error);
 }
 
 gboolean
@@ -132,7 +130,20 @@ mrg_pgsql_events_since(gpointer store, gint64 since_us, MrgEventVisit visit,
         "SELECT " EVENT_COLUMNS " FROM merganser.event WHERE at >= %" G_GINT64_FORMAT
         " ORDER BY at, id",
         since_us);
-    return visit_query(store, query, visit_event, &listing, "events", error);
+    return mrg_pgsql_visit_query(store, query, visit_event, &listing, "events", error);
+}
+
+gboolean
+mrg_pgsql_campaign_events(gpointer store, const char *campaign, MrgEventVisit visit,
+                          gpointer context, GError **error)
+{
+    Listing listing = {.visit.event = visit, .context = context};
+    g_autofree char *name = quote(campaign);
+    g_autofree char *query =
+        g_strdup_printf("SELECT " EVENT_COLUMNS " FROM merganser.event WHERE campaign = %s "
+                        "ORDER BY at, id",
+                        name);
+    return mrg_pgsql_visit_query(store, query, visit_event, &listing, "events", error);
 }
 
 /* ---- people ------------------------------------------------------------ */
@@ -152,7 +163,7 @@ mrg_pgsql_list(gpointer store, gsize limit, MrgPersonVisit visit, gpointer conte
     g_autofree char *query = g_strdup_printf(
         "SELECT address FROM merganser.profile ORDER BY key LIMIT %" G_GSIZE_FORMAT,
         MIN(limit, (gsize) G_MAXINT));
-    return visit_query(store, query, visit_person, &listing, "people", error);
+    return mrg_pgsql_visit_query(store, query, visit_person, &listing, "people", error);
 }
 
 static gboolean
@@ -185,7 +196,8 @@ mrg_pgsql_suppressions(gpointer store, const MrgPersonKey *person, gint64 now_us
         "(\"until\" = 0 OR \"until\" > %" G_GINT64_FORMAT
         ") ORDER BY key, scope, reason LIMIT %" G_GSIZE_FORMAT,
         of, now_us, MIN(limit, (gsize) G_MAXINT));
-    return visit_query(store, query, visit_suppression, &listing, "suppressions", error);
+    return mrg_pgsql_visit_query(store, query, visit_suppression, &listing, "suppressions",
+                                 error);
 }
 
 /* ---- holds ------------------------------------------------------------- */
@@ -223,7 +235,7 @@ mrg_pgsql_holds(gpointer store, const MrgHoldFilter *filter, MrgHoldVisit visit,
         "OR is_changed OR (\"until\" <> 0 AND \"until\" <= %" G_GINT64_FORMAT
         ")) ORDER BY at, message",
         host, campaign, filter->due_us == G_MAXINT64 ? "true" : "false", filter->due_us);
-    return visit_query(store, query, visit_hold, &listing, "holds", error);
+    return mrg_pgsql_visit_query(store, query, visit_hold, &listing, "holds", error);
 }
 
 /* ---- any row ----------------------------------------------------------- */
@@ -245,11 +257,18 @@ static const struct {
     {"hold",
      {"#message", "#key", "host", "queue_id", "campaign", "class", "at", "until",
       "settlement", "is_changed", "list"}},
+    {"hit",
+     {"id", "at", "campaign", "link", "message", "kind", "flags", "class", "reason",
+      "agent", "since", "#network", "#key"}},
+    {"web_event",
+     {"id", "at", "site", "kind", "name", "anonymous", "event", "data", "#key"}},
+    {"delivery", {"campaign", "message", "state", "at", "code", "#key"}},
+    {"web_identity", {"site", "anonymous", "#key"}},
     {"outcome", {"#message", "at", "verdict", "until", "reason"}},
     {"campaign", {"number", "name"}},
     {"link", {"campaign", "number", "#hash", "target"}},
 };
-#define N_KEYED 8
+#define N_KEYED 12
 
 static void
 add_expression(GString *query, const char *column)
@@ -306,7 +325,7 @@ visit_tables(MrgPgsql *self, gsize n, const char *hex, const char *text, MrgRowV
     for (gsize i = 0; i < n && listing.is_wanted; i++) {
         g_autofree char *query = table_query(i, hex, text);
         listing.table = tables[i].name;
-        if (!visit_query(self, query, visit_row, &listing, tables[i].name, error))
+        if (!mrg_pgsql_visit_query(self, query, visit_row, &listing, tables[i].name, error))
             return FALSE;
     }
     return TRUE;

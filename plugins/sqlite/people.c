@@ -151,9 +151,9 @@ put_address(const MrgSqliteConnection *connection, const MrgProfile *profile,
     return mrg_sqlite_run(statement, "profile", error);
 }
 
-static gboolean
-put_profile(const MrgSqliteConnection *connection, const MrgProfile *profile,
-            GError **error)
+gboolean
+mrg_sqlite_put_profile(const MrgSqliteConnection *connection, const MrgProfile *profile,
+                       GError **error)
 {
     const MrgPersonKey *person = &profile->person;
     if (profile->address && !put_address(connection, profile, error))
@@ -178,7 +178,7 @@ put_all(const MrgSqliteConnection *connection, MrgProfileNext next, gpointer con
     g_autoptr(GError) problem = NULL;
     const MrgProfile *profile;
     while ((profile = next(context, &problem))) {
-        if (!put_profile(connection, profile, error))
+        if (!mrg_sqlite_put_profile(connection, profile, error))
             return FALSE;
         (*n)++;
     }

@@ -91,6 +91,35 @@ static const char *const statements[MRG_SQL_N] = {
         "excluded.until, max(suppression.until, excluded.until)) "
         "WHERE suppression.until != 0 AND (suppression.until <= excluded.at "
         "OR excluded.until = 0 OR excluded.until > suppression.until)",
+    [MRG_SQL_HIT_TEXT] = "SELECT id FROM hit_text WHERE text = ?1",
+    [MRG_SQL_ADD_HIT_TEXT] = "INSERT INTO hit_text (text) VALUES (?1)",
+    [MRG_SQL_ADD_HIT] =
+        "INSERT INTO hit (at, campaign, link, message, kind, flags, class, reason, agent, "
+        "since, network, key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    [MRG_SQL_IDENTITY] = "SELECT key FROM web_identity WHERE site = ?1 AND anonymous = ?2",
+    [MRG_SQL_PUT_IDENTITY] =
+        "INSERT INTO web_identity (site, anonymous, key) VALUES (?1, ?2, ?3) "
+        "ON CONFLICT (site, anonymous) DO UPDATE SET key = excluded.key",
+    [MRG_SQL_ADD_WEB_EVENT] =
+        "INSERT INTO web_event (at, site, kind, name, anonymous, event, data, key) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
+        "ON CONFLICT (site, event) WHERE event != '' DO NOTHING",
+    [MRG_SQL_PUT_DELIVERY] =
+        "INSERT INTO delivery (campaign, message, state, at, code, key) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (campaign, message, state) DO UPDATE "
+        "SET at = excluded.at, code = excluded.code WHERE excluded.at > delivery.at",
+    [MRG_SQL_JOURNAL] = "SELECT segment, \"offset\" FROM journal WHERE id = ?1",
+    [MRG_SQL_PUT_JOURNAL] =
+        "INSERT INTO journal (id, segment, \"offset\") VALUES (?1, ?2, ?3) "
+        "ON CONFLICT (id) DO UPDATE "
+        "SET segment = excluded.segment, \"offset\" = excluded.\"offset\"",
+    [MRG_SQL_PUT_CLASS] = "UPDATE hit SET class = ?2, reason = ?3 WHERE id = ?1",
+    [MRG_SQL_CAMPAIGN_EVENTS] =
+        "SELECT at, campaign, class, sender, tags, verdict, reason, key, tracked, message "
+        "FROM event WHERE campaign = ?1 ORDER BY at, id",
+    [MRG_SQL_LINKS] = "SELECT number, target FROM link WHERE campaign = ?1 ORDER BY number",
+    [MRG_SQL_CAMPAIGN_NAME] = "SELECT name FROM campaign WHERE number = ?1",
+    [MRG_SQL_LINK_TARGET] = "SELECT target FROM link WHERE campaign = ?1 AND number = ?2",
 };
 
 /* ---- errors ------------------------------------------------------------ */

@@ -9,11 +9,22 @@
 #define ROW_COLUMNS_MAX 16
 #define BATCH "10000" /* rows that one transaction of retention removes */
 
+#define HITS                                                                              \
+    "(SELECT hit.id, at, campaign, link, message, kind, flags, class, r.text AS reason, " \
+    "a.text AS agent, since, network, key FROM hit JOIN hit_text r ON r.id = reason "     \
+    "JOIN hit_text a ON a.id = agent)"
+
 /* Those with a column "key", and those without. */
-static const char *const tables[] = {"profile",  "field",       "person", "consent_log",
-                                     "consent",  "suppression", "event",  "hold",
-                                     "campaign", "link"};
-#define N_KEYED 8
+static const struct {
+    const char *name;
+    const char *source; /* NULL: the table as it is */
+} tables[] = {
+    {"profile", NULL},  {"field", NULL},       {"person", NULL},   {"consent_log", NULL},
+    {"consent", NULL},  {"suppression", NULL}, {"event", NULL},    {"hold", NULL},
+    {"hit", HITS},      {"web_event", NULL},   {"delivery", NULL}, {"web_identity", NULL},
+    {"campaign", NULL}, {"link", NULL},
+};
+#define N_KEYED 12
 
 /* ---- events ------------------------------------------------------------ */
 
@@ -75,6 +86,20 @@ mrg_sqlite_events_since(gpointer store, gint64 since_us, MrgEventVisit visit,
     return is_done;
 }
 
+gboolean
+mrg_sqlite_campaign_events(gpointer store, const char *campaign, MrgEventVisit visit,
+                           gpointer context, GError **error)
+{
+    MrgSqliteConnection *connection = mrg_sqlite_borrow_long(store, FALSE, error);
+    if (!connection)
+        return FALSE;
+    sqlite3_stmt *statement = mrg_sqlite_fresh(connection, MRG_SQL_CAMPAIGN_EVENTS);
+    mrg_sqlite_bind(statement, 1, campaign);
+    gboolean is_done = visit_events(statement, visit, context, error);
+    mrg_sqlite_return(store, connection);
+    return is_done;
+}
+
 /* ---- any row ----------------------------------------------------------- */
 
 typedef struct Row {
@@ -88,7 +113,8 @@ static const char *
 print_key(sqlite3_stmt *statement, int column, char hex[2 * MRG_KEY_BYTES + 1])
 {
     const guint8 *bytes = sqlite3_column_blob(statement, column);
-    for (gsize i = 0; i < MRG_KEY_BYTES; i++)
+    gsize n = MIN((gsize) sqlite3_column_bytes(statement, column), MRG_KEY_BYTES);
+    for (gsize i = 0; i < n; i++)
         g_snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
     return hex;
 }
@@ -118,13 +144,14 @@ has_text(const Row *row, const char *text)
 /* Rows of a person, or for NULL all; of these the ones with the text, unless it is NULL.
  * *is_wanted becomes FALSE when the visitor has seen enough. */
 static gboolean
-visit_table(const MrgSqliteConnection *connection, const char *table,
-            const MrgPersonKey *person, const char *text, MrgRowVisit visit,
-            gpointer context, gboolean *is_wanted, GError **error)
+visit_table(const MrgSqliteConnection *connection, gsize which, const MrgPersonKey *person,
+            const char *text, MrgRowVisit visit, gpointer context, gboolean *is_wanted,
+            GError **error)
 {
     sqlite3_stmt *statement = NULL;
-    g_autofree char *sql =
-        g_strdup_printf("SELECT * FROM %s%s", table, person ? " WHERE key = ?1" : "");
+    const char *table = tables[which].name, *source = tables[which].source;
+    g_autofree char *sql = g_strdup_printf("SELECT * FROM %s%s", source ? source : table,
+                                           person ? " WHERE key = ?1" : "");
     int rc = sqlite3_prepare_v2(connection->db, sql, -1, &statement, NULL);
     if (rc != SQLITE_OK)
         return mrg_sqlite_fail(error, rc, table);
@@ -150,8 +177,8 @@ visit_tables(MrgSqlite *self, gsize n, const MrgPersonKey *person, const char *t
         return FALSE;
     gboolean is_done = TRUE, is_wanted = TRUE;
     for (gsize i = 0; is_done && is_wanted && i < n; i++)
-        is_done = visit_table(connection, tables[i], person, text, visit, context,
-                              &is_wanted, error);
+        is_done =
+            visit_table(connection, i, person, text, visit, context, &is_wanted, error);
     mrg_sqlite_return(self, connection);
     return is_done;
 }
@@ -199,6 +226,10 @@ erase_rows(const MrgSqliteConnection *connection, const MrgPersonKey *person, gi
         "DELETE FROM consent_log WHERE key = ?1",
         "DELETE FROM consent WHERE key = ?1",
         "DELETE FROM event WHERE key = ?1",
+        "DELETE FROM hit WHERE key = ?1",
+        "DELETE FROM web_event WHERE key = ?1",
+        "DELETE FROM web_identity WHERE key = ?1",
+        "DELETE FROM delivery WHERE key = ?1",
         FORGET_PERSON,
         "UPDATE hold SET settlement = 1 WHERE key = ?1",
     };
@@ -243,12 +274,8 @@ mrg_sqlite_erase(gpointer store, const MrgPersonKey *person, gint64 at_us, GErro
 
 /* In pieces, so that mail does not wait for the whole. */
 static gboolean
-retain_events(MrgSqlite *self, gint64 before_us, guint64 *n, GError **error)
+retain_rows(MrgSqlite *self, const char *sql, guint64 *n, GError **error)
 {
-    g_autofree char *sql = g_strdup_printf(
-        "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < %" G_GINT64_FORMAT
-        " LIMIT " BATCH ")",
-        before_us);
     for (int n_removed = 1; n_removed > 0;) {
         MrgSqliteConnection *connection = mrg_sqlite_borrow_long(self, TRUE, error);
         if (!connection)
@@ -263,6 +290,35 @@ retain_events(MrgSqlite *self, gint64 before_us, guint64 *n, GError **error)
         *n += (guint64) n_removed;
     }
     return TRUE;
+}
+
+static gboolean
+retain_table(MrgSqlite *self, const char *table, const char *id, gint64 before_us,
+             guint64 *n, GError **error)
+{
+    g_autofree char *sql =
+        g_strdup_printf("DELETE FROM %s WHERE (%s) IN (SELECT %s FROM %s WHERE at < "
+                        "%" G_GINT64_FORMAT " LIMIT " BATCH ")",
+                        table, id, id, table, before_us);
+    return retain_rows(self, sql, n, error);
+}
+
+/* Texts that no hit has any more go with the last of them. */
+static gboolean
+retain_hits(MrgSqlite *self, gint64 before_us, guint64 *n, GError **error)
+{
+    guint64 n_hits = 0, n_texts = 0;
+    if (!retain_table(self, "hit", "id", before_us, &n_hits, error) ||
+        (n_hits &&
+         !retain_rows(self,
+                      "DELETE FROM hit_text WHERE id IN (SELECT id FROM hit_text EXCEPT "
+                      "SELECT agent FROM hit EXCEPT SELECT reason FROM hit LIMIT " BATCH
+                      ")",
+                      &n_texts, error)))
+        return FALSE;
+    *n += n_hits;
+    return retain_table(self, "web_event", "id", before_us, n, error) &&
+           retain_table(self, "delivery", "campaign, message, state", before_us, n, error);
 }
 
 /* Behind the lines that are older; *n counts them. */
@@ -322,7 +378,9 @@ mrg_sqlite_retain(gpointer store, const MrgRetention *retention, guint64 *n_rows
                   GError **error)
 {
     guint64 n = 0;
-    if ((retention->events_us && !retain_events(store, retention->events_us, &n, error)) ||
+    if ((retention->events_us &&
+         !retain_table(store, "event", "id", retention->events_us, &n, error)) ||
+        (retention->hits_us && !retain_hits(store, retention->hits_us, &n, error)) ||
         (retention->engagement_us &&
          !retain_engagements(store, retention->engagement_us, &n, error)))
         return FALSE;

@@ -333,6 +333,15 @@ static const MrgStoreApi api = {
     .holds = mrg_sqlite_holds,
     .settle_hold = mrg_sqlite_settle_hold,
     .end_hold = mrg_sqlite_end_hold,
+    .record_hits = mrg_sqlite_record_hits,
+    .journal_position = mrg_sqlite_journal_position,
+    .hits = mrg_sqlite_hits,
+    .put_classes = mrg_sqlite_put_classes,
+    .deliveries = mrg_sqlite_deliveries,
+    .campaign_events = mrg_sqlite_campaign_events,
+    .links = mrg_sqlite_links,
+    .campaign_name = mrg_sqlite_campaign_name,
+    .link_target = mrg_sqlite_link_target,
 };
 
 static const MrgPlugin plugin = {

@@ -63,6 +63,20 @@ typedef enum {
     MRG_SQL_DROP_FIELD,
     MRG_SQL_ADD_CONSENT,
     MRG_SQL_ADD_SUPPRESSION,
+    MRG_SQL_HIT_TEXT,
+    MRG_SQL_ADD_HIT_TEXT,
+    MRG_SQL_ADD_HIT,
+    MRG_SQL_IDENTITY,
+    MRG_SQL_PUT_IDENTITY,
+    MRG_SQL_ADD_WEB_EVENT,
+    MRG_SQL_PUT_DELIVERY,
+    MRG_SQL_JOURNAL,
+    MRG_SQL_PUT_JOURNAL,
+    MRG_SQL_PUT_CLASS,
+    MRG_SQL_CAMPAIGN_EVENTS,
+    MRG_SQL_LINKS,
+    MRG_SQL_CAMPAIGN_NAME,
+    MRG_SQL_LINK_TARGET,
     MRG_SQL_N
 } MrgSqliteStatement;
 
@@ -189,6 +203,9 @@ gboolean mrg_sqlite_import(gpointer store, MrgProfileNext next, gpointer context
 gboolean mrg_sqlite_put_suppression(const MrgSqliteConnection *connection,
                                     const MrgPersonKey *person,
                                     const MrgSuppression *suppression, GError **error);
+/* Within a transaction. */
+gboolean mrg_sqlite_put_profile(const MrgSqliteConnection *connection,
+                                const MrgProfile *profile, GError **error);
 gboolean mrg_sqlite_list(gpointer store, gsize limit, MrgPersonVisit visit,
                          gpointer context, GError **error);
 gboolean mrg_sqlite_suppressions(gpointer store, const MrgPersonKey *person, gint64 now_us,
@@ -202,6 +219,27 @@ gboolean mrg_sqlite_events(gpointer store, const MrgPersonKey *person, gsize lim
                            MrgEventVisit visit, gpointer context, GError **error);
 gboolean mrg_sqlite_events_since(gpointer store, gint64 since_us, MrgEventVisit visit,
                                  gpointer context, GError **error);
+gboolean mrg_sqlite_campaign_events(gpointer store, const char *campaign,
+                                    MrgEventVisit visit, gpointer context, GError **error);
+
+MrgCommit mrg_sqlite_record_hits(gpointer store, const MrgHitBatch *batch, GError **error);
+gboolean mrg_sqlite_journal_position(gpointer store, const char *journal, guint64 *segment,
+                                     guint64 *offset, GError **error);
+gboolean mrg_sqlite_hits(gpointer store, const MrgHitFilter *filter, MrgHitVisit visit,
+                         gpointer context, GError **error);
+gboolean mrg_sqlite_put_classes(gpointer store, const MrgHitRow *hits, gsize n,
+                                GError **error);
+gboolean mrg_sqlite_deliveries(gpointer store, const MrgHitFilter *filter,
+                               MrgDeliveryVisit visit, gpointer context, GError **error);
+gboolean mrg_sqlite_links(gpointer store, guint32 campaign, MrgLinkVisit visit,
+                          gpointer context, GError **error);
+MrgFetch mrg_sqlite_campaign_name(gpointer store, guint32 number, const char **name,
+                                  const MrgMemory *memory, gint64 deadline_us,
+                                  GError **error);
+MrgFetch mrg_sqlite_link_target(gpointer store, guint32 campaign, guint32 number,
+                                const char **target, const MrgMemory *memory,
+                                gint64 deadline_us, GError **error);
+
 gboolean mrg_sqlite_rows_of(gpointer store, const MrgPersonKey *person, MrgRowVisit visit,
                             gpointer context, GError **error);
 gboolean mrg_sqlite_search(gpointer store, const char *text, MrgRowVisit visit,

@@ -30,7 +30,7 @@ typedef struct Case {
 } Case;
 
 /* The contract that is not in test-store.c. */
-extern const Case store_people[], store_ledger[], store_holds[];
+extern const Case store_people[], store_ledger[], store_holds[], store_hits[];
 extern const Case sqlite_only[], sqlite_empty[], pgsql_only[], pgsql_empty[];
 
 gint64 soon(void);

@@ -470,7 +470,7 @@ static guint64
 retain(const Fixture *fixture, gint64 events_us, gint64 engagement_us)
 {
     g_autoptr(GError) error = NULL;
-    MrgRetention retention = {events_us, engagement_us};
+    MrgRetention retention = {.events_us = events_us, .engagement_us = engagement_us};
     guint64 n = 77;
     mrg_store_retain(fixture->store, &retention, &n, &error);
     g_assert_no_error(error);

@@ -475,6 +475,7 @@ add_contract(const char *plugin)
     add(plugin, store_people, set_up);
     add(plugin, store_ledger, set_up);
     add(plugin, store_holds, set_up);
+    add(plugin, store_hits, set_up);
 }
 
 int
