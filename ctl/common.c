@@ -88,6 +88,65 @@ mrg_people_habits(MrgPeople *people, const MrgPersonKey *person, MrgCandidate *c
     return EX_OK;
 }
 
+/* What the person's profile says in the field, as text; NULL for nothing. */
+static const char *
+text_of(const MrgField *field, MrgArena *arena)
+{
+    gboolean is_text = field->type == MRG_FIELD_STRING || field->type == MRG_FIELD_NUMBER;
+    return is_text && field->length ? mrg_arena_dup(arena, field->text, field->length)
+                                    : NULL;
+}
+
+static int
+read_habits(MrgPeople *people, const MrgPersonKey *person, MrgCandidate *candidate,
+            const char **household)
+{
+    g_autoptr(GError) error = NULL;
+    const MrgConf *conf = people->conf;
+    /* A setting that is empty is no name, and so MISSING. */
+    const char *names[] = {conf->render_timezone_field, conf->policy_frequency_field,
+                           conf->policy_household_field};
+    MrgField fields[G_N_ELEMENTS(names)] = {0}; /* somebody unknown has none */
+    MrgValue wish;
+    gint64 deadline_us = g_get_monotonic_time() + conf->store_deadline;
+    if (mrg_store_fetch(people->store, person, names, G_N_ELEMENTS(names), fields,
+                        people->arena, deadline_us, &error) == MRG_FETCH_ERROR ||
+        !mrg_field_value(&wish, &fields[1], names[1], people->arena, &error))
+        return mrg_verb_fail(error);
+    candidate->zone =
+        mrg_zone_find(text_of(&fields[0], people->arena), conf->render_timezone);
+    candidate->preference = mrg_preference_read(&wish);
+    *household = text_of(&fields[2], people->arena);
+    return EX_OK;
+}
+
+int
+mrg_people_standing(MrgPeople *people, const MrgPersonKey *person, const char *address,
+                    MrgStanding *standing)
+{
+    g_autoptr(GError) error = NULL;
+    const MrgConf *conf = people->conf;
+    const char *household = NULL;
+    *standing = (MrgStanding){.candidate = {.campaign = ""}};
+    int code = read_habits(people, person, &standing->candidate, &household);
+    if (code)
+        return code;
+    mrg_shared_find(&standing->shared, &conf->policy, people->keyring, address, household);
+    if (!mrg_store_load(people->store, person, NULL, standing->shared.keys,
+                        standing->shared.n, &standing->state, people->arena,
+                        g_get_monotonic_time() + conf->store_deadline, &error))
+        return mrg_verb_fail(error);
+    if (mrg_state_read(&standing->view, &standing->state, standing->shared.scopes,
+                       people->arena, &error))
+        return EX_OK;
+    char key[MRG_KEY_TEXT_BYTES];
+    mrg_key_print(person, key);
+    g_printerr("merganser: person %s: %s; mail to them is deferred until 'merganser cap "
+               "reset' forgets it\n",
+               key, error->message);
+    return EX_DATAERR;
+}
+
 gboolean
 mrg_key_parse(const char *text, MrgPersonKey *key)
 {

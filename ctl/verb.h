@@ -58,6 +58,19 @@ int mrg_people_load(MrgPeople *people, const MrgPersonKey *person, MrgState *sta
 int mrg_people_habits(MrgPeople *people, const MrgPersonKey *person,
                       MrgCandidate *candidate);
 
+/* A person as a decision is taken on them. */
+typedef struct MrgStanding {
+    MrgState state;
+    MrgShared shared;
+    MrgStateView view;
+    MrgCandidate candidate; /* zone and preference; the rest is the caller's */
+} MrgStanding;
+
+/* Reads it; address is NULL where it is not known, and then no domain's account is read.
+ * Prints what is wrong; EX_DATAERR: what is recorded of this person cannot be read. */
+int mrg_people_standing(MrgPeople *people, const MrgPersonKey *person, const char *address,
+                        MrgStanding *standing);
+
 /* A key in hex, as mrg_key_print() writes it; FALSE where the text is none. */
 gboolean mrg_key_parse(const char *text, MrgPersonKey *key);
 /* The person of an address, or of a key in hex as 'suppress list' prints it. */

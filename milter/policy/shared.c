@@ -18,7 +18,7 @@ mrg_shared_find(MrgShared *shared, const MrgPolicy *policy, const MrgKeyring *ke
 {
     MrgPersonKey key;
     *shared = (MrgShared){.n = 0};
-    if (mrg_policy_has_scope(policy, MRG_SCOPE_DOMAIN)) {
+    if (address && mrg_policy_has_scope(policy, MRG_SCOPE_DOMAIN)) {
         /* "@example.com" is nobody's address, and a domain has one key however written. */
         mrg_person_key(keyring, strrchr(address, '@'), &key);
         add(shared, MRG_SCOPE_DOMAIN, &key);

@@ -16,8 +16,9 @@ typedef struct MrgShared {
     gsize n;
 } MrgShared;
 
-/* Those that the policy has caps for.  address must be normalised; household may be NULL:
- * then the person is a household of one. */
+/* Those that the policy has caps for.  address must be normalised, and may be NULL: then
+ * the domain is not among them; household may be NULL: then the person is a household of
+ * one. */
 void mrg_shared_find(MrgShared *shared, const MrgPolicy *policy, const MrgKeyring *keyring,
                      const char *address, const char *household);
 

@@ -17,7 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 from tests import tap  # noqa: E402
 from tests.bench import Bench, refused  # noqa: E402
-from tests.people import ANN, BOB, OUT, campaign  # noqa: E402
+from tests.people import ANN, BOB, NO_CAP, OUT, campaign  # noqa: E402
 
 USAGE, DATA, UNAVAILABLE = 64, 65, 69
 CAPS = {"cap daily": {"limit": "2", "per": "24h"}}
@@ -456,6 +456,28 @@ def reset_lets_mail_go_again(_bench):
         tap.equal(tells(bench, "cap", "reset", "--yes", ANN), {"forgotten": 2}, "result")
         tap.equal(next_copy(bench, ANN)["verdict"], "deliver", "after")
         tap.equal(len(bench.merganser.why(ANN)), 3, "the record")
+
+
+@tap.case
+def status_shows_what_a_household_and_a_domain_got(_bench):
+    shared = {"policy": {"household_field": "user_points"},
+              "cap home": {"limit": "1", "per": "24h", "scope": "household"},
+              "cap site": {"limit": "9", "per": "24h", "scope": "domain"}, **NO_CAP}
+    with Bench(shared) as bench:
+        does(bench, "profile", "set", BOB, "user_points=1500")  # as Ann's
+        bench.merged(campaign(number="shared"), ANN)
+        status = tells(bench, "cap", "status", BOB)
+        caps = {cap["cap"]: cap for cap in status["caps"]}
+        tap.equal([(caps[name]["scope"], caps[name]["used"], caps[name]["is_reached"])
+                   for name in ("home", "site", "daily")],
+                  [("household", 1, True), ("domain", 1, False), ("person", 0, False)], "caps")
+        tap.contains(status["next"]["reason"], "cap: home", "the next one")
+        tap.contains(does(bench, "cap", "status", BOB),
+                     "1 of 1 in 24h for the whole household (all but transactional)", "table")
+        by_key = tells(bench, "cap", "status", key_of(bench, BOB))
+        caps = {cap["cap"]: cap for cap in by_key["caps"]}
+        tap.equal((caps["home"]["used"], caps["site"]["used"]), (1, None), "by key")
+        tap.contains(does(bench, "cap", "status", key_of(bench, BOB)), "give the address", "table")
 
 
 @tap.case
