@@ -155,7 +155,7 @@ mrg_verb_cap_status(MrgTool *tool, int argc, char **argv)
     if (!code && !mrg_key_parse(argv[1], &person.key))
         code = mrg_people_find(&people, argv[1], &person);
     if (!code)
-        code = mrg_people_standing(&people, &person.key, person.address, &standing);
+        code = mrg_people_standing(&people, &person.key, person.address, NULL, &standing);
     if (code)
         return code;
     standing.candidate.class_name =

@@ -65,29 +65,6 @@ mrg_people_load(MrgPeople *people, const MrgPersonKey *person, MrgState *state)
     return mrg_verb_fail(error);
 }
 
-int
-mrg_people_habits(MrgPeople *people, const MrgPersonKey *person, MrgCandidate *candidate)
-{
-    g_autoptr(GError) error = NULL;
-    const MrgConf *conf = people->conf;
-    const char *names[] = {conf->render_timezone_field, conf->policy_frequency_field};
-    MrgField fields[G_N_ELEMENTS(names)];
-    gint64 deadline_us = g_get_monotonic_time() + conf->store_deadline;
-    /* A setting that is empty is no name, and so MISSING. */
-    if (mrg_store_fetch(people->store, person, names, G_N_ELEMENTS(names), fields,
-                        people->arena, deadline_us, &error) == MRG_FETCH_ERROR)
-        return mrg_verb_fail(error);
-    gboolean is_text = fields[0].type == MRG_FIELD_STRING;
-    candidate->zone = mrg_zone_find(is_text ? fields[0].text : NULL, conf->render_timezone);
-    MrgValue wish = mrg_value_null();
-    if (fields[1].type == MRG_FIELD_STRING)
-        wish = mrg_value_string(fields[1].text, fields[1].length);
-    else if (fields[1].type == MRG_FIELD_NUMBER)
-        wish = mrg_value_number_text(fields[1].text, fields[1].length, people->arena);
-    candidate->preference = mrg_preference_read(&wish);
-    return EX_OK;
-}
-
 /* What the person's profile says in the field, as text; NULL for nothing. */
 static const char *
 text_of(const MrgField *field, MrgArena *arena)
@@ -122,7 +99,7 @@ read_habits(MrgPeople *people, const MrgPersonKey *person, MrgCandidate *candida
 
 int
 mrg_people_standing(MrgPeople *people, const MrgPersonKey *person, const char *address,
-                    MrgStanding *standing)
+                    const MrgMessageKey *message, MrgStanding *standing)
 {
     g_autoptr(GError) error = NULL;
     const MrgConf *conf = people->conf;
@@ -132,7 +109,7 @@ mrg_people_standing(MrgPeople *people, const MrgPersonKey *person, const char *a
     if (code)
         return code;
     mrg_shared_find(&standing->shared, &conf->policy, people->keyring, address, household);
-    if (!mrg_store_load(people->store, person, NULL, standing->shared.keys,
+    if (!mrg_store_load(people->store, person, message, standing->shared.keys,
                         standing->shared.n, &standing->state, people->arena,
                         g_get_monotonic_time() + conf->store_deadline, &error))
         return mrg_verb_fail(error);
@@ -141,7 +118,7 @@ mrg_people_standing(MrgPeople *people, const MrgPersonKey *person, const char *a
         return EX_OK;
     char key[MRG_KEY_TEXT_BYTES];
     mrg_key_print(person, key);
-    g_printerr("merganser: person %s: %s; mail to them is deferred until 'merganser cap "
+    g_printerr("merganser: person %s: %s; mail to them waits until 'merganser cap "
                "reset' forgets it\n",
                key, error->message);
     return EX_DATAERR;

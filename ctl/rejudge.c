@@ -33,50 +33,30 @@ mrg_rejudge_find(const MrgRejudge *self, const MrgQueue *queue, const MrgHold *h
 /* ---- the decision ------------------------------------------------------ */
 
 typedef struct Judged {
-    MrgState state;
-    MrgStateView view;
-    MrgShared shared;
-    MrgCandidate candidate;
+    MrgStanding standing;
     MrgDecision decision;
 } Judged;
 
 static int
-load(const MrgRejudge *self, const MrgHold *hold, const MrgQueued *queued, Judged *judged)
+load(const MrgRejudge *self, const MrgHold *hold, const MrgQueued *queued,
+     MrgStanding *standing)
 {
-    g_autoptr(GError) error = NULL;
-    const MrgPeople *people = self->people;
-    const MrgConf *conf = people->conf;
-    const char *names[] = {conf->policy_household_field};
-    MrgField household;
-    const char *address = mrg_address_normalise(queued->recipient, people->arena);
-    gint64 deadline_us = g_get_monotonic_time() + conf->store_deadline;
-    *judged = (Judged){.candidate = {.campaign = hold->campaign,
-                                     .class_name = hold->class_name,
-                                     .list = *hold->list ? hold->list : NULL}};
-    int code = mrg_people_habits(self->people, &hold->person, &judged->candidate);
+    const char *address = mrg_address_normalise(queued->recipient, self->people->arena);
+    int code =
+        mrg_people_standing(self->people, &hold->person, address, &hold->message, standing);
     if (code)
         return code;
-    if (mrg_store_fetch(people->store, &hold->person, names, 1, &household, people->arena,
-                        deadline_us, &error) == MRG_FETCH_ERROR)
-        return mrg_verb_fail(error);
-    mrg_shared_find(&judged->shared, &conf->policy, people->keyring, address,
-                    household.type == MRG_FIELD_STRING ? household.text : NULL);
-    if (!mrg_store_load(people->store, &hold->person, &hold->message, judged->shared.keys,
-                        judged->shared.n, &judged->state, people->arena, deadline_us,
-                        &error))
-        return mrg_verb_fail(error);
-    if (mrg_state_read(&judged->view, &judged->state, judged->shared.scopes, people->arena,
-                       &error)) {
-        mrg_state_find_copy(&judged->view, hold);
-        return EX_OK;
+    MrgCandidate *candidate = &standing->candidate;
+    candidate->campaign = hold->campaign;
+    candidate->class_name = hold->class_name;
+    candidate->list = *hold->list ? hold->list : NULL;
+    mrg_state_find_copy(&standing->view, hold);
+    const MrgSend *copy = standing->view.own.copy;
+    if (copy) {
+        candidate->sender = copy->sender;
+        candidate->tags = copy->tags;
     }
-    char key[MRG_KEY_TEXT_BYTES];
-    mrg_key_print(&hold->person, key);
-    g_printerr(
-        "merganser: person %s: %s; their copy stays held until 'merganser cap reset' "
-        "forgets it\n",
-        key, error->message);
-    return EX_DATAERR;
+    return EX_OK;
 }
 
 /* Who asks for a copy by name wants it now; quiet hours are then theirs to mind.  One that
@@ -85,18 +65,13 @@ static void
 decide(const MrgRejudge *self, const MrgHold *hold, Judged *judged)
 {
     MrgPolicy policy = self->people->conf->policy;
-    MrgCandidate *candidate = &judged->candidate;
-    const MrgSend *copy = judged->view.own.copy;
-    if (copy) {
-        candidate->sender = copy->sender;
-        candidate->tags = copy->tags;
-    }
+    MrgCandidate *candidate = &judged->standing.candidate;
     if (self->is_asked_for)
         policy.n_quiets = 0;
     else
         candidate->send_at_us = hold->until_us ? hold->until_us : self->now_us;
-    mrg_decide(&policy, &judged->view, candidate, self->now_us, self->people->arena,
-               &judged->decision);
+    mrg_decide(&policy, &judged->standing.view, candidate, self->now_us,
+               self->people->arena, &judged->decision);
     MrgDecision *decision = &judged->decision;
     if (decision->verdict == MRG_VERDICT_DELIVER && !hold->until_us &&
         !self->is_asked_for) {
@@ -130,7 +105,7 @@ settle(const MrgRejudge *self, const MrgHold *hold, const Judged *judged,
                                         [MRG_VERDICT_DROP] = MRG_SEND_ATTEMPTED,
                                         [MRG_VERDICT_HOLD] = MRG_SEND_HELD};
     MrgArena *arena = self->people->arena;
-    const MrgCandidate *candidate = &judged->candidate;
+    const MrgCandidate *candidate = &judged->standing.candidate;
     gint64 until_us = verdict == MRG_VERDICT_HOLD ? judged->decision.retry_at_us : 0;
     gboolean is_waiting = verdict == MRG_VERDICT_HOLD && !until_us;
     const MrgPolicy *policy = &self->people->conf->policy;
@@ -148,20 +123,20 @@ settle(const MrgRejudge *self, const MrgHold *hold, const Judged *judged,
                                     candidate->sender ? candidate->sender : "",
                                     candidate->tags ? candidate->tags : "", verdict,
                                     judged->decision.reason},
-                          .version = judged->state.own.version,
+                          .version = judged->standing.state.own.version,
                           .is_final = TRUE,
                           .until_us = until_us,
-                          .n_shared = judged->state.n_shared};
-    outcome.history =
-        mrg_history_append(&judged->view.own, &send, policy, self->now_us, arena, error);
+                          .n_shared = judged->standing.state.n_shared};
+    outcome.history = mrg_history_append(&judged->standing.view.own, &send, policy,
+                                         self->now_us, arena, error);
     if (!outcome.history)
         return MRG_COMMIT_ERROR;
     outcome.history_length = strlen(outcome.history);
     for (gsize i = 0; i < outcome.n_shared; i++) {
         MrgAccount *account = &outcome.shared[i];
-        *account = judged->state.shared[i];
-        account->history = mrg_history_append(&judged->view.shared[i], &send, policy,
-                                              self->now_us, arena, error);
+        *account = judged->standing.state.shared[i];
+        account->history = mrg_history_append(&judged->standing.view.shared[i], &send,
+                                              policy, self->now_us, arena, error);
         if (!account->history)
             return MRG_COMMIT_ERROR;
         account->history_length = strlen(account->history);
@@ -188,12 +163,13 @@ mrg_rejudge(const MrgRejudge *self, MrgHeldCopy *copy, const MrgQueued *queued)
     for (int try = 0; try < TRIES; try++) {
         g_autoptr(GError) error = NULL;
         Judged judged;
-        int code = load(self, hold, queued, &judged);
+        int code = load(self, hold, queued, &judged.standing);
         if (code)
             return code;
         /* Nobody but a release run settles, and this one is alone on its host: what went
          * out already is not this copy, which came again since. */
-        if (judged.state.is_repeat && judged.state.repeat_verdict == MRG_VERDICT_DELIVER)
+        if (judged.standing.state.is_repeat &&
+            judged.standing.state.repeat_verdict == MRG_VERDICT_DELIVER)
             return note(copy, MRG_VERDICT_DROP, "double: this copy went out before");
         decide(self, hold, &judged);
         MrgVerdict verdict = settled_verdict(&judged.decision);

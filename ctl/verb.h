@@ -54,9 +54,6 @@ int mrg_people_find(MrgPeople *people, const char *address, MrgPerson *person);
 
 /* The state of a person, as a decision is taken on; prints what is wrong. */
 int mrg_people_load(MrgPeople *people, const MrgPersonKey *person, MrgState *state);
-/* What rules ask of the person's profile: zone and preference of the candidate. */
-int mrg_people_habits(MrgPeople *people, const MrgPersonKey *person,
-                      MrgCandidate *candidate);
 
 /* A person as a decision is taken on them. */
 typedef struct MrgStanding {
@@ -66,10 +63,11 @@ typedef struct MrgStanding {
     MrgCandidate candidate; /* zone and preference; the rest is the caller's */
 } MrgStanding;
 
-/* Reads it; address is NULL where it is not known, and then no domain's account is read.
- * Prints what is wrong; EX_DATAERR: what is recorded of this person cannot be read. */
+/* Reads it; address is NULL where it is not known, and then no domain's account is read;
+ * message as for mrg_store_load().  Prints what is wrong; EX_DATAERR: what is recorded of
+ * this person cannot be read. */
 int mrg_people_standing(MrgPeople *people, const MrgPersonKey *person, const char *address,
-                        MrgStanding *standing);
+                        const MrgMessageKey *message, MrgStanding *standing);
 
 /* A key in hex, as mrg_key_print() writes it; FALSE where the text is none. */
 gboolean mrg_key_parse(const char *text, MrgPersonKey *key);
