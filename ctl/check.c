@@ -121,7 +121,7 @@ compile_message(const Check *check, Subject *subject, GError **error)
     subject->data = campaign.data;
     mrg_dialect_parse(campaign.dialect, &dialect);
     list_templates(check, subject, &rules.fields, dialect);
-    MrgPlanCache *cache = mrg_plan_cache_new(1);
+    MrgPlanCache *cache = mrg_plan_cache_new(1, 0);
     const MrgMessageKey content = {{0}};
     MrgPlan *plan =
         mrg_plan_get(cache, &content, subject->envelope, &campaign, &rules, error);

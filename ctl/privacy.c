@@ -144,7 +144,7 @@ add_message(Register *self, const char *path, const char *text, gsize length,
     const MrgPlanRules rules = mrg_plan_rules(conf, self->args.blocks);
     const MrgMessageKey content = {{0}};
     MrgCampaign campaign = {0};
-    MrgPlanCache *cache = mrg_plan_cache_new(1);
+    MrgPlanCache *cache = mrg_plan_cache_new(1, 0);
     MrgEnvelope *envelope = mrg_envelope_new(MRG_ROLE_CHECK, "");
     MrgPlan *plan = NULL;
     if (mrg_envelope_read(envelope, &limits, text, length, error) &&

@@ -23,6 +23,7 @@ typedef enum {
     MRG_ERROR_RECIPIENTS, /* not exactly one recipient */
     MRG_ERROR_ADDRESS,    /* the recipient's address cannot be normalised */
     MRG_ERROR_FIELD,      /* a template reads a field that it must not */
+    MRG_ERROR_BLOCKS,     /* a changed block breaks a template that was fine */
     MRG_ERROR_HISTORY,    /* a person's history cannot be read */
     MRG_ERROR_CONTENDED,  /* others kept changing this person's state */
     MRG_ERROR_INTERNAL    /* libsodium failed, out of a resource */

@@ -17,6 +17,7 @@
 
 /* Contents in flight at once: far more than an MTA's process limit. */
 #define PLANS_KEPT 256
+#define PLAN_LIFE_US (10 * 60 * MRG_SECOND_US)
 /* libmilter sends no header of 64 KiB or more, and encoded words take up to twice the room:
  * a longer one would be tried again until the MTA gives up. */
 #define FIELD_MAX 16384
@@ -78,6 +79,20 @@ hash_content(const MrgMerge *merge, const MrgFieldRules *rules, MrgMessageKey *c
                     (const gsize *) (gpointer) lengths->data, texts->len, content);
 }
 
+/* A message that compiled and does not any more: somebody changed a block, and can mend it
+ * while the copies wait.  At the door its sender hears what is wrong. */
+static void
+blame_blocks(const MrgMerge *merge, const MrgMessageKey *content, GError **error)
+{
+    if (merge->mode == MRG_MODE_CHECK ||
+        !mrg_plan_was_made(merge->pipeline->plans, content))
+        return;
+    g_autoptr(GError) cause = g_steal_pointer(error);
+    g_set_error(error, MRG_ERROR, MRG_ERROR_BLOCKS,
+                "what compiled before does not with the blocks as they are now: %s",
+                cause->message);
+}
+
 static gboolean
 step_plan(MrgMerge *merge, GError **error)
 {
@@ -92,6 +107,8 @@ step_plan(MrgMerge *merge, GError **error)
     hash_content(merge, &rules.fields, &content);
     merge->plan = mrg_plan_get(merge->pipeline->plans, &content, merge->envelope,
                                &merge->campaign, &rules, error);
+    if (!merge->plan)
+        blame_blocks(merge, &content, error);
     return merge->plan &&
            mrg_fields_refuse_stray(merge->plan->fields, merge->plan->n_fields,
                                    merge->envelope, conf->schema, error);
@@ -548,7 +565,7 @@ mrg_pipeline_new_with(MrgConf *conf, MrgKeyring *keyring, MrgStore *store, GErro
     g_atomic_int_set(&pipeline->references, 1);
     pipeline->conf = mrg_conf_ref(conf);
     pipeline->counts_attempts = mrg_policy_counts_attempts(&conf->policy);
-    pipeline->plans = mrg_plan_cache_new(PLANS_KEPT);
+    pipeline->plans = mrg_plan_cache_new(PLANS_KEPT, PLAN_LIFE_US);
     pipeline->track = allowed_tracking(conf);
     take_rules(pipeline);
     pipeline->keyring = mrg_keyring_ref(keyring);

@@ -14,11 +14,14 @@ struct MrgPlanCache {
     GHashTable *plans; /* MrgMessageKey to Entry, which lies in by_use too */
     GQueue by_use;     /* the one used last comes first */
     guint capacity;
-    MrgBlocks *blocks; /* that the plans are made with */
+    gint64 life_us;
+    MrgBlocks *blocks;  /* that the plans are made with */
+    GHashTable *former; /* set of MrgMessageKey: had a plan with other blocks */
 };
 
 typedef struct Entry {
     MrgPlan *plan;
+    gint64 until_us;
     GList link;
 } Entry;
 
@@ -54,12 +57,14 @@ entry_free(gpointer data)
 }
 
 MrgPlanCache *
-mrg_plan_cache_new(guint capacity)
+mrg_plan_cache_new(guint capacity, gint64 life_us)
 {
     MrgPlanCache *cache = g_new0(MrgPlanCache, 1);
     pthread_mutex_init(&cache->mutex, NULL);
     g_queue_init(&cache->by_use);
     cache->capacity = capacity;
+    cache->life_us = life_us;
+    cache->former = g_hash_table_new_full(mrg_key_hash, mrg_key_equal, g_free, NULL);
     cache->plans = g_hash_table_new_full(mrg_key_hash, mrg_key_equal, NULL, entry_free);
     return cache;
 }
@@ -70,9 +75,22 @@ mrg_plan_cache_free(MrgPlanCache *cache)
     if (!cache)
         return;
     g_hash_table_unref(cache->plans);
+    g_hash_table_unref(cache->former);
     mrg_blocks_unref(cache->blocks);
     pthread_mutex_destroy(&cache->mutex);
     g_free(cache);
+}
+
+static void
+remember_plans(MrgPlanCache *cache)
+{
+    if (g_hash_table_size(cache->former) >= cache->capacity)
+        g_hash_table_remove_all(cache->former);
+    for (const GList *link = cache->by_use.head; link; link = link->next) {
+        const Entry *entry = link->data;
+        g_hash_table_add(cache->former,
+                         g_memdup2(&entry->plan->content, sizeof entry->plan->content));
+    }
 }
 
 /* Other blocks make other plans. */
@@ -81,6 +99,7 @@ use_blocks(MrgPlanCache *cache, MrgBlocks *blocks)
 {
     if (cache->blocks == blocks)
         return;
+    remember_plans(cache);
     g_queue_init(&cache->by_use);
     g_hash_table_remove_all(cache->plans);
     mrg_blocks_unref(cache->blocks);
@@ -93,13 +112,27 @@ cache_find(MrgPlanCache *cache, const MrgMessageKey *content, MrgBlocks *blocks)
     pthread_mutex_lock(&cache->mutex);
     use_blocks(cache, blocks);
     Entry *entry = g_hash_table_lookup(cache->plans, content);
-    if (entry) {
+    MrgPlan *plan = NULL;
+    if (entry)
         g_queue_unlink(&cache->by_use, &entry->link);
+    if (entry && g_get_monotonic_time() < entry->until_us) {
         g_queue_push_head_link(&cache->by_use, &entry->link);
+        plan = plan_ref(entry->plan);
+    } else if (entry) {
+        g_hash_table_remove(cache->plans, content);
     }
-    MrgPlan *plan = entry ? plan_ref(entry->plan) : NULL;
     pthread_mutex_unlock(&cache->mutex);
     return plan;
+}
+
+gboolean
+mrg_plan_was_made(MrgPlanCache *cache, const MrgMessageKey *content)
+{
+    pthread_mutex_lock(&cache->mutex);
+    gboolean was_made = g_hash_table_contains(cache->former, content) ||
+                        g_hash_table_contains(cache->plans, content);
+    pthread_mutex_unlock(&cache->mutex);
+    return was_made;
 }
 
 static void
@@ -109,6 +142,7 @@ cache_keep(MrgPlanCache *cache, MrgPlan *plan, const MrgBlocks *blocks)
     if (cache->blocks == blocks && !g_hash_table_contains(cache->plans, &plan->content)) {
         Entry *entry = g_new0(Entry, 1);
         entry->plan = plan_ref(plan);
+        entry->until_us = g_get_monotonic_time() + cache->life_us;
         entry->link.data = entry;
         g_queue_push_head_link(&cache->by_use, &entry->link);
         g_hash_table_insert(cache->plans, &plan->content, entry);

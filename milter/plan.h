@@ -61,8 +61,14 @@ MrgPlanRules mrg_plan_rules(const MrgConf *conf, MrgBlocks *blocks);
 
 typedef struct MrgPlanCache MrgPlanCache;
 
-MrgPlanCache *mrg_plan_cache_new(guint capacity);
+/* A plan is used for life_us and then made anew: what stands in it of the store's, numbers
+ * of campaign and links, is no older than that should the database be another one. */
+MrgPlanCache *mrg_plan_cache_new(guint capacity, gint64 life_us);
 void mrg_plan_cache_free(MrgPlanCache *cache);
+
+/* Whether that content has had a plan, with these blocks or those before them: then it is
+ * not its sender's fault if it has none now. */
+gboolean mrg_plan_was_made(MrgPlanCache *cache, const MrgMessageKey *content);
 
 /* The plan of that content, found or made.  New reference. */
 MrgPlan *mrg_plan_get(MrgPlanCache *cache, const MrgMessageKey *content,

@@ -55,6 +55,7 @@ static const MrgDisposition dispositions[] = {
     [MRG_ERROR_ADDRESS] =
         REJECT_PRIVATELY("550", "5.1.3", "address", "the recipient's address is malformed"),
     [MRG_ERROR_FIELD] = REJECT("550", "5.6.0", "field"),
+    [MRG_ERROR_BLOCKS] = DEFER_PRIVATELY("4.3.5", "blocks", BROKEN_SETUP),
     [MRG_ERROR_HISTORY] = DEFER_PRIVATELY("4.3.0", "history", TRY_AGAIN),
     [MRG_ERROR_CONTENDED] = DEFER_PRIVATELY("4.3.0", "contended", TRY_AGAIN),
     [MRG_ERROR_INTERNAL] = DEFER_PRIVATELY("4.3.0", "internal", TRY_AGAIN),

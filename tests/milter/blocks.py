@@ -92,6 +92,28 @@ def changed_block_is_used_and_a_broken_one_is_not(bench):
 
 
 @tap.case
+def a_block_that_breaks_a_running_campaign_makes_its_copies_wait(bench):
+    """Nobody's mail is refused for it; at the door the next sender hears what is wrong."""
+    library = Library(bench)
+    data = message("broken")
+    bench.merged(data)
+    library.put("sign", "{{#if interest}}never closed")
+
+    def waits():
+        reply = bench.send(data)[1]
+        return reply.refusal() == 451 and reply
+    reply = wait_for(waits, 20, "a reply 451")
+    refused(reply, 451, "4.3.5")
+    tap.contains(bench.logs(), "blocks: what compiled before does not with the blocks as they are "
+                 "now: partial sign:1:1: ", "log")
+    refused(bench.send(message("later", plain="New {{> footer}}\n"))[1], 550, "5.6.0", "partial sign:1:1: ")
+    refused(bench.send(data, daemon="campaign-check")[1], 550, "5.6.0", "partial sign:1:1: ")
+    library.put("sign", "Mended for {{interest}}")
+    wait_for(lambda: bench.send(data)[1].answer == "accept", 20, "the mended block")
+    tap.contains(bench.merged(data), b"Mended for Hiking", "copy")
+
+
+@tap.case
 def sensitive_fields_stay_hidden_from_blocks(bench):
     """What a block reads is a field like any other."""
     other = bench_with_blocks()
