@@ -39,16 +39,11 @@ visit_event(const MrgPersonKey *key, const MrgEvent *event, gpointer context)
     Report *self = context;
     if (++self->n_events % STEP_EVENTS == 0)
         mrg_progress_step(&self->progress, self->n_events, 0);
-    if (event->verdict != MRG_VERDICT_DELIVER && event->verdict != MRG_VERDICT_HOLD)
+    if (!mrg_replay_is_sent(event))
         return TRUE;
     MrgReplayPerson *person = mrg_replay_person(&self->replay, key);
     person->n_counted += event->at_us >= self->since_us;
-    const MrgSend send = {.at_us = event->at_us,
-                          .class_name = mrg_replay_text(&self->replay, event->class_name),
-                          .campaign = mrg_replay_text(&self->replay, event->campaign),
-                          .sender = mrg_replay_text(&self->replay, event->sender),
-                          .tags = mrg_replay_text(&self->replay, event->tags)};
-    mrg_replay_add(&self->replay, person, &send);
+    mrg_replay_add(&self->replay, person, event, 0);
     return TRUE;
 }
 

@@ -5,7 +5,7 @@
  * The recorded copies go, in their order, through the function that the milter asks
  * (policy/decide.h) under the rules in question; what those would have let through is what
  * the next one counts.  Copies that a suppression or a missing consent stopped stay away;
- * those that were deferred came again and are counted then.  Each person's zone is the
+ * those that were deferred or held are counted when they went.  Each person's zone is the
  * configured one, a cap of a domain or household counts by person, and an adaptive one is
  * at its limit: what is recorded says no more.
  */
@@ -20,6 +20,7 @@
 #include "milter/policy/history.h"
 
 #define STEP_EVENTS 8192
+#define CAP_GATE "cap: "
 
 typedef struct Tally {
     guint64 n_mails, n_withheld, n_people;
@@ -50,38 +51,42 @@ tally_of(GHashTable *table, const char *name)
     return tally;
 }
 
-/* Whether a cap alone decided, or nothing did. */
+static gboolean
+is_by_cap(const char *reason)
+{
+    return g_str_has_prefix(reason, CAP_GATE);
+}
+
+/* Whether a cap alone decided, and for good, or nothing did. */
 static gboolean
 is_counted(const MrgEvent *event)
 {
-    if (event->verdict == MRG_VERDICT_DEFER)
-        return FALSE;
-    return event->verdict == MRG_VERDICT_DELIVER || event->verdict == MRG_VERDICT_HOLD ||
-           g_str_has_prefix(event->reason, "cap: ");
+    return mrg_replay_is_sent(event) ||
+           ((event->verdict == MRG_VERDICT_DROP || event->verdict == MRG_VERDICT_REJECT) &&
+            is_by_cap(event->reason));
 }
 
-/* "cap: NAME (...)" */
-static char *
-cap_of(const char *reason)
+/* That of "cap: NAME (...)". */
+static Tally *
+tally_of_cap(Simulation *self, const char *reason)
 {
-    const char *name = reason + strlen("cap: ");
-    return g_strndup(name, strcspn(name, " "));
+    const char *name = reason + strlen(CAP_GATE);
+    g_autofree char *cap = g_strndup(name, strcspn(name, " "));
+    return tally_of(self->caps, cap);
 }
 
 static void
 count(Simulation *self, MrgReplayPerson *person, const MrgEvent *event,
       const MrgDecision *decision)
 {
-    gboolean is_withheld = g_str_has_prefix(decision->reason, "cap: ");
     Tally *tally = tally_of(self->classes, event->class_name);
     self->all.n_mails++;
     tally->n_mails++;
-    self->n_were_withheld += g_str_has_prefix(event->reason, "cap: ");
-    if (!is_withheld)
+    self->n_were_withheld += is_by_cap(event->reason);
+    if (!is_by_cap(decision->reason))
         return;
-    g_autofree char *cap = cap_of(decision->reason);
     tally->n_withheld++;
-    tally_of(self->caps, cap)->n_withheld++;
+    tally_of_cap(self, decision->reason)->n_withheld++;
     self->all.n_withheld++;
     self->all.n_people += person->n_withheld++ == 0;
 }
@@ -109,15 +114,8 @@ visit(const MrgPersonKey *key, const MrgEvent *event, gpointer context)
     mrg_decide(self->policy, &view, &candidate, event->at_us, self->arena, &decision);
     if (event->at_us >= self->since_us)
         count(self, person, event, &decision);
-    if (decision.verdict == MRG_VERDICT_DELIVER || decision.verdict == MRG_VERDICT_HOLD) {
-        const MrgSend send = {.at_us = event->at_us,
-                              .class_name =
-                                  mrg_replay_text(&self->replay, event->class_name),
-                              .campaign = mrg_replay_text(&self->replay, event->campaign),
-                              .sender = mrg_replay_text(&self->replay, event->sender),
-                              .tags = mrg_replay_text(&self->replay, event->tags)};
-        mrg_replay_add(&self->replay, person, &send);
-    }
+    if (decision.verdict == MRG_VERDICT_DELIVER || decision.verdict == MRG_VERDICT_HOLD)
+        mrg_replay_add(&self->replay, person, event, decision.retry_at_us);
     return TRUE;
 }
 

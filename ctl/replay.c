@@ -47,17 +47,24 @@ mrg_replay_person(MrgReplay *replay, const MrgPersonKey *key)
     return person;
 }
 
-const char *
-mrg_replay_text(MrgReplay *replay, const char *text)
+/* *kept becomes the one copy of a text, which lives as long as the replay. */
+static void
+keep_text(MrgReplay *replay, const char **kept, const char *text)
 {
-    gpointer kept;
-    if (!text)
-        text = "";
-    if (g_hash_table_lookup_extended(replay->texts, text, &kept, NULL))
-        return kept;
-    char *new = g_strdup(text);
-    g_hash_table_add(replay->texts, new);
-    return new;
+    gpointer found;
+    if (*kept && strcmp(*kept, text) == 0)
+        return;
+    if (!g_hash_table_lookup_extended(replay->texts, text, &found, NULL)) {
+        found = g_strdup(text);
+        g_hash_table_add(replay->texts, found);
+    }
+    *kept = found;
+}
+
+gboolean
+mrg_replay_is_sent(const MrgEvent *event)
+{
+    return event->verdict == MRG_VERDICT_DELIVER;
 }
 
 /* What no rule looks back to. */
@@ -75,14 +82,25 @@ forget_old(const MrgReplay *replay, MrgReplayPerson *person, gint64 now_us)
 }
 
 void
-mrg_replay_add(MrgReplay *replay, MrgReplayPerson *person, const MrgSend *send)
+mrg_replay_add(MrgReplay *replay, MrgReplayPerson *person, const MrgEvent *event,
+               gint64 until_us)
 {
-    forget_old(replay, person, send->at_us);
+    MrgSend *send = &replay->last;
+    keep_text(replay, &send->class_name, event->class_name);
+    keep_text(replay, &send->campaign, event->campaign);
+    keep_text(replay, &send->sender, event->sender);
+    keep_text(replay, &send->tags, event->tags);
+    send->at_us = until_us ? until_us : event->at_us;
+    send->kind = until_us ? MRG_SEND_HELD : MRG_SEND_SENT;
+    forget_old(replay, person, event->at_us);
     if (person->n_sends == person->n_room) {
         person->n_room = person->n_room ? 2 * person->n_room : ROOM_FIRST;
         person->sends = g_renew(MrgSend, person->sends, person->n_room);
     }
-    person->sends[person->n_sends++] = *send;
+    gsize at = person->n_sends++;
+    for (; at > 0 && person->sends[at - 1].at_us > send->at_us; at--)
+        person->sends[at] = person->sends[at - 1];
+    person->sends[at] = *send;
 }
 
 int

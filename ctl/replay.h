@@ -23,6 +23,7 @@ typedef struct MrgReplayPerson {
 typedef struct MrgReplay {
     GHashTable *people; /* MrgReplayPerson, by key */
     GHashTable *texts;
+    MrgSend last; /* mails of a campaign come one behind the other */
     gint64 horizon_us;
 } MrgReplay;
 
@@ -33,11 +34,13 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(MrgReplay, mrg_replay_clear)
 /* Made where it is not there yet. */
 MrgReplayPerson *mrg_replay_person(MrgReplay *replay, const MrgPersonKey *key);
 
-/* The one copy of a text, which lives as long as the replay. */
-const char *mrg_replay_text(MrgReplay *replay, const char *text);
+/* Whether the event is a copy that went out.  What was held did so, if it did, at its
+ * release, which is an event of its own. */
+gboolean mrg_replay_is_sent(const MrgEvent *event);
 
-/* One more send; its texts must be the replay's. */
-void mrg_replay_add(MrgReplay *replay, MrgReplayPerson *person, const MrgSend *send);
+/* Adds the event's copy to what the person got; until_us: held until then, or 0. */
+void mrg_replay_add(MrgReplay *replay, MrgReplayPerson *person, const MrgEvent *event,
+                    gint64 until_us);
 
 /* "30d" or a date into a time that is past; the exit code after the message was printed. */
 int mrg_since_read(const char *text, gint64 now_us, gint64 *since_us);

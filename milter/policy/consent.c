@@ -6,21 +6,25 @@
 #include "milter/policy/consent.h"
 
 #define RECEIVE "receive"
+#define RECEIVE_CLASS "receive:"
 #define CLASS_SCOPE "class:"
 #define LIST_SCOPE "list:"
 #define REASON_MAX 32
-#define CLASS_NAME_MAX 64
 
 static const MrgConsent none = {"", MRG_CONSENT_UNKNOWN, 0, ""};
 
-/* The strictest, where one purpose is recorded twice: denied is the greatest. */
+/* That of the purpose, or of prefix and purpose; the strictest, where one is recorded
+ * twice: denied is the greatest. */
 static const MrgConsent *
-recorded(const MrgState *state, const char *purpose)
+recorded(const MrgState *state, const char *prefix, const char *purpose)
 {
     const MrgConsent *found = &none;
+    gsize length = strlen(prefix);
     for (gsize i = 0; i < state->n_consents; i++) {
         const MrgConsent *consent = &state->consents[i];
-        if (strcmp(consent->purpose, purpose) == 0 && consent->state > found->state)
+        if (strncmp(consent->purpose, prefix, length) == 0 &&
+            strcmp(consent->purpose + length, purpose) == 0 &&
+            consent->state > found->state)
             found = consent;
     }
     return found;
@@ -30,7 +34,7 @@ gboolean
 mrg_consent_is_granted(const MrgStateView *state, const char *purpose,
                        MrgConsentState fallback)
 {
-    MrgConsentState found = recorded(state->state, purpose)->state;
+    MrgConsentState found = recorded(state->state, "", purpose)->state;
     return (found == MRG_CONSENT_UNKNOWN ? fallback : found) == MRG_CONSENT_GRANTED;
 }
 
@@ -54,10 +58,8 @@ const char *
 mrg_consent_reason(const MrgStateView *state, const char *class_name,
                    MrgConsentState fallback)
 {
-    char purpose[sizeof RECEIVE ":" + CLASS_NAME_MAX];
-    g_snprintf(purpose, sizeof purpose, RECEIVE ":%s", class_name);
-    const MrgConsent *of_class = recorded(state->state, purpose);
-    const MrgConsent *of_all = recorded(state->state, RECEIVE);
+    const MrgConsent *of_class = recorded(state->state, RECEIVE_CLASS, class_name);
+    const MrgConsent *of_all = recorded(state->state, "", RECEIVE);
     if (decides_alone(of_class, of_all))
         return of_class->state == MRG_CONSENT_DENIED
                    ? "consent: receive denied for this class"

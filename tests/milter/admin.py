@@ -441,6 +441,24 @@ def report_shows_frequency_and_who_leaves(_bench):
 
 
 @tap.case
+def a_copy_that_was_held_and_released_is_one(_bench):
+    with Bench(CAPS) as bench:
+        bench.merged(campaign(number="once"), BOB)
+        with contextlib.closing(sqlite3.connect(bench.merganser.database)) as connection:
+            for verdict, reason in ((4, "quiet: night"), (4, "quiet: night"), (0, "ok: release")):
+                connection.execute(
+                    "INSERT INTO event (at, key, campaign, class, verdict, reason, message) "
+                    "SELECT max(at) + 1, ?, 'c', 'promo', ?, ?, zeroblob(16) FROM event",
+                    (bytes.fromhex(key_of(bench, ANN)), verdict, reason))
+            connection.commit()
+        told = tells(bench, "cap", "simulate", "--cap", "tight limit=1 per=7d")
+        tap.equal((told["mails"], told["withheld"]), (2, 0), "simulated")
+        weeks = tells(bench, "cap", "report", "--since", "7d")["weeks"]
+        tap.equal([(w["mails_a_week_at_most"], w["people"]) for w in weeks if w["people"]],
+                  [(1, 2)], "reported")
+
+
+@tap.case
 def reset_lets_mail_go_again(_bench):
     with Bench(CAPS) as bench:
         for n in range(3):
