@@ -154,12 +154,35 @@ note(MrgHeldCopy *copy, MrgVerdict verdict, const char *reason)
     return EX_OK;
 }
 
+/* It is counted, so caps no longer matter; but hours may lie between that run and this one,
+ * and whoever unsubscribed in them gets none. */
+static int
+rejudge_settled(const MrgRejudge *self, MrgHeldCopy *copy, const MrgQueued *queued)
+{
+    static const char by_another[] = "settled by an earlier run";
+    MrgStanding standing;
+    MrgDecision decision;
+    MrgPolicy policy = self->people->conf->policy;
+    if (copy->hold.settlement == MRG_VERDICT_DROP)
+        return note(copy, MRG_VERDICT_DROP, by_another);
+    int code = load(self, &copy->hold, queued, &standing);
+    if (code)
+        return code;
+    policy.n_caps = policy.n_quiets = 0;
+    standing.candidate.preference = (MrgPreference){.limit = MRG_UNLIMITED};
+    mrg_decide(&policy, &standing.view, &standing.candidate, self->now_us,
+               self->people->arena, &decision);
+    if (settled_verdict(&decision) == MRG_VERDICT_DROP)
+        return note(copy, MRG_VERDICT_DROP, decision.reason);
+    return note(copy, MRG_VERDICT_DELIVER, by_another);
+}
+
 int
 mrg_rejudge(const MrgRejudge *self, MrgHeldCopy *copy, const MrgQueued *queued)
 {
     const MrgHold *hold = &copy->hold;
     if (hold->is_settled)
-        return note(copy, hold->settlement, "settled by an earlier run");
+        return rejudge_settled(self, copy, queued);
     for (int try = 0; try < TRIES; try++) {
         g_autoptr(GError) error = NULL;
         Judged judged;

@@ -19,6 +19,8 @@
 #include "ctl/terminal.h"
 #include "milter/clock.h"
 
+#define CHUNK 500 /* copies that are judged before Postfix is told */
+
 /* The ledger knows of a copy a moment before it stands in the queue. */
 #define YOUNG_US (600 * MRG_SECOND_US)
 
@@ -72,13 +74,12 @@ is_done_with(const Release *self, const MrgHold *hold)
            (hold->is_settled && hold->settlement == MRG_VERDICT_DELIVER);
 }
 
+/* Those from first to before end, which is less where the store fails. */
 static int
-judge_all(Release *self, const MrgQueue *queue)
+judge_some(Release *self, const MrgQueue *queue, guint first, guint end)
 {
-    MrgProgress progress;
     int code = EX_OK, worst = EX_OK;
-    mrg_progress_begin(&progress, "held copies", NULL);
-    for (guint i = 0; i < self->copies->len && !code; i++) {
+    for (guint i = first; i < end && !code; i++) {
         MrgHeldCopy *copy = copy_at(self, i);
         const MrgQueued *queued = mrg_rejudge_find(&self->judge, queue, &copy->hold);
         if (queued)
@@ -89,23 +90,61 @@ judge_all(Release *self, const MrgQueue *queue)
             worst = code;
             code = EX_OK;
         }
-        mrg_progress_step(&progress, i, self->copies->len);
         mrg_arena_reset(self->judge.people->arena);
     }
-    mrg_progress_end(&progress);
     return code ? code : worst;
 }
 
 /* ---- Postfix ----------------------------------------------------------- */
 
 static gboolean
-change_all(const Release *self, MrgFate fate, MrgKeeperChange change, GError **error)
+change_some(const Release *self, guint first, guint end, MrgFate fate,
+            MrgKeeperChange change, GError **error)
 {
     g_autoptr(GPtrArray) ids = g_ptr_array_new();
-    for (guint i = 0; i < self->copies->len; i++)
+    for (guint i = first; i < end; i++)
         if (copy_at(self, i)->fate == fate)
             g_ptr_array_add(ids, (gpointer) copy_at(self, i)->hold.queue_id);
-    return mrg_keeper_change(self->keeper, change, ids, error);
+    if (!mrg_keeper_change(self->keeper, change, ids, error))
+        return FALSE;
+    /* Where that fails, they go with the next queue run. */
+    if (fate == MRG_FATE_RELEASE && ids->len)
+        mrg_keeper_run_queue(self->keeper, NULL);
+    return TRUE;
+}
+
+static int
+fail_postfix(const GError *error)
+{
+    g_printerr("merganser: %s; what is left, the next run does\n", error->message);
+    return EX_UNAVAILABLE;
+}
+
+/* What is settled is told to Postfix, even where a later one failed, and before many more
+ * are judged: who is suppressed meanwhile shall get none. */
+static int
+judge_and_tell(Release *self, const MrgQueue *queue)
+{
+    MrgProgress progress;
+    g_autoptr(GError) error = NULL;
+    int code = EX_OK, worst = EX_OK;
+    gboolean is_told = TRUE;
+    mrg_progress_begin(&progress, "held copies", NULL);
+    for (guint first = 0; first < self->copies->len && !code && is_told; first += CHUNK) {
+        guint end = MIN(self->copies->len, first + CHUNK);
+        code = judge_some(self, queue, first, end);
+        if (code == EX_DATAERR) {
+            worst = code;
+            code = EX_OK;
+        }
+        is_told =
+            self->request->is_dry ||
+            (change_some(self, first, end, MRG_FATE_DELETE, MRG_KEEPER_DELETE, &error) &&
+             change_some(self, first, end, MRG_FATE_RELEASE, MRG_KEEPER_RELEASE, &error));
+        mrg_progress_step(&progress, end, self->copies->len);
+    }
+    mrg_progress_end(&progress);
+    return !is_told ? fail_postfix(error) : code ? code : worst;
 }
 
 /* Those that the queue no longer holds are done; the others are for the next run. */
@@ -126,26 +165,6 @@ end_holds(const Release *self, GError **error)
             return FALSE;
     }
     return TRUE;
-}
-
-/* Deleting first: what must not go stays in the queue no longer than needed. */
-static int
-tell_postfix(const Release *self)
-{
-    g_autoptr(GError) error = NULL;
-    gboolean is_done = change_all(self, MRG_FATE_DELETE, MRG_KEEPER_DELETE, &error) &&
-                       change_all(self, MRG_FATE_RELEASE, MRG_KEEPER_RELEASE, &error) &&
-                       end_holds(self, &error);
-    gboolean has_released = FALSE;
-    for (guint i = 0; i < self->copies->len; i++)
-        has_released |= copy_at(self, i)->fate == MRG_FATE_RELEASE;
-    /* Where that fails, they go with the next queue run. */
-    if (has_released)
-        mrg_keeper_run_queue(self->keeper, NULL);
-    if (is_done)
-        return EX_OK;
-    g_printerr("merganser: %s; what is left, the next run does\n", error->message);
-    return EX_UNAVAILABLE;
 }
 
 /* ---- what is said ------------------------------------------------------ */
@@ -244,6 +263,15 @@ lock_host(const MrgConf *conf, int *lock)
     return EX_NOINPUT;
 }
 
+/* Those that are not due yet are here because what their people want has changed. */
+static int
+compare_urgency(gconstpointer a, gconstpointer b, gpointer now_us)
+{
+    const MrgHeldCopy *x = *(MrgHeldCopy *const *) a, *y = *(MrgHeldCopy *const *) b;
+    gint64 now = *(const gint64 *) now_us;
+    return (y->hold.until_us > now) - (x->hold.until_us > now);
+}
+
 static int
 run_locked(Release *self, const MrgTool *tool)
 {
@@ -255,18 +283,19 @@ run_locked(Release *self, const MrgTool *tool)
     self->copies = mrg_holds_read(self->judge.people, &filter, &error);
     if (!self->copies)
         return mrg_verb_fail(error);
+    g_ptr_array_sort_with_data(self->copies, compare_urgency, &self->judge.now_us);
     g_autoptr(MrgQueue) queue = read_queue(self, ~0u, &error);
     if (!queue) {
         g_printerr("merganser: %s\n", error->message);
         return EX_UNAVAILABLE;
     }
     self->n_held = mrg_queue_n_held(queue);
-    int code = judge_all(self, queue);
-    /* What is settled is told to Postfix, even where a later one failed. */
-    int told = request->is_dry ? EX_OK : tell_postfix(self);
-    if (!told && (!code || code == EX_DATAERR))
+    int code = judge_and_tell(self, queue);
+    if (!request->is_dry && !end_holds(self, &error))
+        return fail_postfix(error);
+    if (!code || code == EX_DATAERR)
         say(self, tool);
-    return told ? told : code;
+    return code;
 }
 
 static int
