@@ -277,6 +277,24 @@ def a_store_that_fails_in_the_middle_changes_nothing_of_the_outcome(world):
 
 
 @tap.case
+def a_queue_of_any_length_is_read(world):
+    """50,000 other messages that are held, some 15 MB to read."""
+    people = two_people(world)
+    hold(world, "long", [people[0]])
+    entry = json.dumps({"queue_name": "hold", "queue_id": "4OTHER", "arrival_time": 1763989200,
+                        "sender": "news@example.com", "recipients": [
+                            {"address": "ann@example.com", "delay_reason": "x" * 150}]})
+    script = f"yes '{entry}' | head -n 50000\nexec {shutil.which('postqueue')} \"$@\""
+    with world.programs(postqueue=script) as environment:
+        start = time.monotonic()
+        text = release(world, "--all", env=environment)
+        tap.note(f"with 50,000 other messages a run took {time.monotonic() - start:.2f} s")
+    tap.contains(text, "1 released", "release")
+    tap.contains(text, "50000 more messages are held here", "others")
+    tap.equal(delivered(world, 1), [people[0]], "recipients")
+
+
+@tap.case
 def another_hosts_copies_are_its_own(world):
     people = two_people(world)
     hold(world, "host", people)
