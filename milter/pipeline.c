@@ -18,7 +18,7 @@
 /* Contents in flight at once: far more than an MTA's process limit. */
 #define PLANS_KEPT 256
 #define PLAN_LIFE_US (10 * 60 * MRG_SECOND_US)
-/* A milter says no header of 64 KiB or more, and encoded words take up to twice the room:
+/* libmilter sends no header of 64 KiB or more, and encoded words take up to twice the room:
  * a longer one would be tried again until the MTA gives up. */
 #define FIELD_MAX 16384
 

@@ -49,26 +49,15 @@ mrg_service_reload(GError **error)
     return TRUE;
 }
 
-static sigset_t
-watched_signals(void)
-{
-    static const int numbers[] = {SIGUSR1, SIGTERM, SIGINT, SIGHUP};
-    sigset_t signals;
-    sigemptyset(&signals);
-    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
-        sigaddset(&signals, numbers[i]);
-    return signals;
-}
-
 static gpointer
 watch(gpointer data G_GNUC_UNUSED)
 {
-    sigset_t signals = watched_signals();
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGUSR1);
     for (int number; sigwait(&signals, &number) == 0;) {
         g_autoptr(GError) error = NULL;
-        if (number != SIGUSR1)
-            mrg_intake_stop();
-        else if (mrg_service_reload(&error))
+        if (mrg_service_reload(&error))
             g_message("the configuration is read again");
         else
             g_warning("the configuration stays as it was: %s", error->message);
@@ -79,7 +68,11 @@ watch(gpointer data G_GNUC_UNUSED)
 void
 mrg_service_block_signals(void)
 {
-    sigset_t signals = watched_signals();
+    static const int numbers[] = {SIGUSR1, SIGTERM, SIGINT, SIGHUP};
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
+        sigaddset(&signals, numbers[i]);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
 }
 

@@ -12,12 +12,12 @@
 #include "milter/intake/intake.h"
 #include "milter/pipeline.h"
 
-/* Blocks the signals that a thread of its own waits for.  Before any other thread begins,
- * so that none of them can take one. */
+/* Blocks the signals that threads of their own wait for: SIGUSR1 here, the others in
+ * libmilter. Before any other thread begins, so that none of them can take one. */
 void mrg_service_block_signals(void);
 
 /* Takes the first pipeline; path is what a reload reads.  From now on SIGUSR1 reloads;
- * SIGTERM, SIGINT and SIGHUP stop the intake. */
+ * libmilter owns the other signals. */
 void mrg_service_start(MrgPipeline *pipeline, const char *path);
 void mrg_service_stop(void);
 

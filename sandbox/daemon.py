@@ -6,6 +6,7 @@ that somebody else could have written; the group postfix is added, so that Postf
 the socket.
 """
 
+import contextlib
 import grp
 import json
 import os
@@ -213,16 +214,12 @@ class Merganser:
             return False
         return True
 
-    def launch(self):
-        """Starts it, and does not wait until it listens."""
+    def start(self):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True, **self._identity(),
             )
-
-    def start(self):
-        self.launch()
         wait_for(self._answers, 20, "merganser-milter's socket")
         return self
 
@@ -235,12 +232,18 @@ class Merganser:
             return None
         process, self.process = self.process, None
         process.send_signal(signal.SIGTERM)
+        self._wake()
         try:
             return process.wait(seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
             raise SandboxError(f"merganser-milter did not stop within {seconds} seconds") from None
+
+    def _wake(self):
+        """libmilter looks for the signal every five seconds, and at every connection."""
+        with contextlib.suppress(OSError):
+            connect(self.socket).close()
 
     def kill(self):
         """SIGKILL, as the kernel does when memory is out."""

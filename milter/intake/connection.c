@@ -51,18 +51,6 @@ mrg_connection_free(MrgConnection *connection)
 }
 
 gboolean
-mrg_connection_asks_login(const MrgConnection *connection)
-{
-    gpointer hold;
-    const MrgIntakeRules *rules = connection->handler->acquire(&hold);
-    if (!rules)
-        return TRUE;
-    gboolean asks = *rules->senders != NULL;
-    connection->handler->release(hold);
-    return asks;
-}
-
-gboolean
 mrg_connection_begin(MrgConnection *connection, const char *sender, const char *login)
 {
     mrg_connection_end(connection);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * connection: what is kept for one milter connection between its events.
+ * connection: what is kept for one milter connection between its callbacks.
+ *
+ * OWNERSHIP  libmilter holds it by smfi_setpriv() from negotiation to close.
  */
 #ifndef MRG_CONNECTION_H
 #define MRG_CONNECTION_H
@@ -23,9 +25,6 @@ typedef struct MrgConnection {
 
 MrgConnection *mrg_connection_new(const MrgIntakeHandler *handler);
 void mrg_connection_free(MrgConnection *connection);
-
-/* Whether it may depend on a login who is trusted. */
-gboolean mrg_connection_asks_login(const MrgConnection *connection);
 
 /* FALSE when the program is about to end: the MTA must come again. */
 gboolean mrg_connection_begin(MrgConnection *connection, const char *sender,

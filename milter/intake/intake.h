@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * intake: the milter side: socket, protocol, trust, envelopes.
+ * intake: the milter side: callbacks, trust, envelopes.
  *
  * Only campaign messages that came by a trusted way are kept; everything else is
  * accepted as early as the protocol allows, its body never read.
  *
- * THREADS    each connection has one of its own, and the handler is called from any.
+ * THREADS    libmilter runs callbacks on a pool of threads, a connection may change
+ *            threads between two of them: the handler is called from any.
  */
 #ifndef MRG_INTAKE_H
 #define MRG_INTAKE_H
@@ -31,7 +32,7 @@ typedef struct MrgIntakeHandler {
 } MrgIntakeHandler;
 
 typedef struct MrgIntakeSocket {
-    const char *address; /* unix:/PATH, inet:PORT@HOST or inet6:PORT@HOST */
+    const char *address; /* unix:/PATH or inet:PORT@HOST */
     const char *group;   /* "" leaves it */
     guint mode;
 } MrgIntakeSocket;
@@ -40,11 +41,8 @@ typedef struct MrgIntakeSocket {
 gboolean mrg_intake_open(const MrgIntakeSocket *socket, const MrgIntakeHandler *handler,
                          GError **error);
 
-/* Serves until it is stopped, and returns when every connection has ended; FALSE when the
- * socket failed. */
+/* Serves until SIGTERM, SIGINT or SIGHUP; FALSE when libmilter gave up. */
 gboolean mrg_intake_run(void);
-/* From any thread, also before mrg_intake_run(). */
-void mrg_intake_stop(void);
 
 /* By the daemon name alone, then by the login. */
 MrgRole mrg_trust_of_daemon(const MrgIntakeRules *rules, const char *daemon_name);

@@ -2,7 +2,7 @@
 """An MTA that speaks the milter protocol (version 6) and does what Postfix does with edits.
 
 A test plays the events one by one, in any order, and sees every reply and every edit:
-which miltertest does not show.  The protocol is the one in sendmail's source,
+which libmilter's own tools do not show.  The protocol is the one in sendmail's source,
 include/libmilter/mfdef.h.
 """
 

@@ -37,6 +37,7 @@ only() {
 		"$(sources base render milter plugins collect ctl | xargs grep -lE "^#include <$1" |
 			grep -vE "^($2)")"
 }
+only 'libmilter/' 'milter/intake/'
 only 'gmime/' 'milter/message/'
 only 'libpq-fe' 'plugins/pgsql/'
 only 'sqlite3' 'plugins/sqlite/'

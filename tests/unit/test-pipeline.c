@@ -506,7 +506,7 @@ edits_that_were_refused_are_no_delivery(void)
     g_assert_cmpint(count_of(after, "defer"), ==, count_of(before, "defer") + 1);
 }
 
-/* It could not be said to the MTA, which would try for days. */
+/* libmilter could not send it, and the MTA would try for days. */
 static void
 a_subject_that_no_header_holds_is_refused(void)
 {
