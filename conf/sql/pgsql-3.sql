@@ -241,6 +241,35 @@ BEGIN
     PERFORM merganser.mrg_add_suppression(p_key, 'all', 'erased', p_at, 0);
 END $$;
 
+-- ---- who keeps profiles in memory is told when they change -------------------------------------
+
+-- Whether listeners are told; a router that has no profiles of its own says no.
+CREATE FUNCTION merganser.mrg_tells_changes() RETURNS boolean LANGUAGE sql IMMUTABLE AS
+    'SELECT true';
+
+-- The key in hexadecimal, or nothing where many changed.  New profiles are told to nobody:
+-- that there is none is not kept.
+CREATE FUNCTION merganser.tell() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (SELECT count(*) FROM (SELECT FROM changed LIMIT 101) c) > 100 THEN
+        PERFORM pg_notify('merganser_profile', '');
+    ELSE
+        PERFORM pg_notify('merganser_profile', encode(key, 'hex')) FROM changed;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE FUNCTION merganser.tell_all() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('merganser_profile', '');
+    RETURN NULL;
+END $$;
+CREATE TRIGGER tell_update AFTER UPDATE ON merganser.profile
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION merganser.tell();
+CREATE TRIGGER tell_delete AFTER DELETE ON merganser.profile
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION merganser.tell();
+CREATE TRIGGER tell_truncate AFTER TRUNCATE ON merganser.profile
+    FOR EACH STATEMENT EXECUTE FUNCTION merganser.tell_all();
+
 -- ---- what a copy carries, and the list it is for ----------------------------------------------
 
 -- 1 a pixel, 2 links of ours, or both (MrgTracked).

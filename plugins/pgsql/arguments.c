@@ -108,19 +108,26 @@ mrg_pgsql_get_number(const PGresult *result, int row, int column)
 }
 
 gboolean
-mrg_pgsql_get_key(const PGresult *result, int row, int column, guint8 *bytes)
+mrg_pgsql_read_hex(const char *text, gsize length, guint8 *bytes)
 {
-    const char *text = PQgetvalue(result, row, column);
-    if (PQgetlength(result, row, column) != MRG_PGSQL_HEX_BYTES - 1)
+    if (length != 2 * MRG_KEY_BYTES)
         return FALSE;
     for (gsize i = 0; i < MRG_KEY_BYTES; i++) {
-        int high = g_ascii_xdigit_value(text[2 + 2 * i]);
-        int low = g_ascii_xdigit_value(text[3 + 2 * i]);
+        int high = g_ascii_xdigit_value(text[2 * i]);
+        int low = g_ascii_xdigit_value(text[2 * i + 1]);
         if (high < 0 || low < 0)
             return FALSE;
         bytes[i] = (guint8) (high << 4 | low);
     }
     return TRUE;
+}
+
+gboolean
+mrg_pgsql_get_key(const PGresult *result, int row, int column, guint8 *bytes)
+{
+    int length = PQgetlength(result, row, column);
+    return length >= 2 && mrg_pgsql_read_hex(PQgetvalue(result, row, column) + 2,
+                                             (gsize) length - 2, bytes);
 }
 
 PGresult *

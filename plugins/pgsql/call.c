@@ -10,6 +10,7 @@
 /* How long a cancelled statement may take to say so. */
 #define CANCEL_GRACE_US (200 * 1000)
 #define CANCELED "57014"
+#define TCP_TIMEOUT_MS "5000"
 
 #define STATE \
     "version, history, engagement, consents, suppressions, verdict, \"until\", reason"
@@ -232,16 +233,27 @@ mrg_pgsql_prepare(PGconn *pg, MrgPgsqlCall call, gint64 deadline_us,
     return answer;
 }
 
-static gboolean
-send_call(const MrgPgsql *self, PGconn *pg, MrgPgsqlCall call,
-          const MrgPgsqlArguments *arguments)
+gboolean
+mrg_pgsql_send(const MrgPgsql *self, MrgPgsqlConnection *connection, MrgPgsqlCall call,
+               const MrgPgsqlArguments *arguments)
 {
     if (self->is_prepared)
-        return PQsendQueryPrepared(pg, calls[call].name, arguments->n, arguments->values,
-                                   arguments->lengths, arguments->formats,
-                                   calls[call].format);
-    return PQsendQueryParams(pg, calls[call].sql, arguments->n, NULL, arguments->values,
-                             arguments->lengths, arguments->formats, calls[call].format);
+        return PQsendQueryPrepared(connection->pg, calls[call].name, arguments->n,
+                                   arguments->values, arguments->lengths,
+                                   arguments->formats, calls[call].format);
+    return PQsendQueryParams(connection->pg, calls[call].sql, arguments->n, NULL,
+                             arguments->values, arguments->lengths, arguments->formats,
+                             calls[call].format);
+}
+
+MrgPgsqlAnswer
+mrg_pgsql_finish(MrgPgsqlConnection *connection, gboolean is_sent, gint64 deadline_us,
+                 PGresult **result, char sqlstate[MRG_PGSQL_STATE_BYTES])
+{
+    MrgPgsqlAnswer answer = finish(connection->pg, is_sent, deadline_us, result, sqlstate);
+    if (answer == MRG_PG_ANSWER_LOST)
+        g_clear_pointer(&connection->pg, PQfinish);
+    return answer;
 }
 
 MrgPgsqlAnswer
@@ -249,11 +261,8 @@ mrg_pgsql_call(const MrgPgsql *self, MrgPgsqlConnection *connection, MrgPgsqlCal
                const MrgPgsqlArguments *arguments, gint64 deadline_us, PGresult **result,
                char sqlstate[MRG_PGSQL_STATE_BYTES])
 {
-    gboolean is_sent = send_call(self, connection->pg, call, arguments);
-    MrgPgsqlAnswer answer = finish(connection->pg, is_sent, deadline_us, result, sqlstate);
-    if (answer == MRG_PG_ANSWER_LOST)
-        g_clear_pointer(&connection->pg, PQfinish);
-    return answer;
+    gboolean is_sent = mrg_pgsql_send(self, connection, call, arguments);
+    return mrg_pgsql_finish(connection, is_sent, deadline_us, result, sqlstate);
 }
 
 /* ---- connecting -------------------------------------------------------- */
@@ -270,12 +279,13 @@ fail_connect(GError **error, PGconn *pg, const char *otherwise)
 }
 
 PGconn *
-mrg_pgsql_connect(const MrgPgsql *self, gint64 deadline_us, GError **error)
+mrg_pgsql_connect(const char *conninfo, gint64 deadline_us, GError **error)
 {
-    /* What stands behind the conninfo wins over it, so that texts are UTF-8 always. */
-    const char *const keywords[] = {"fallback_application_name", "dbname",
-                                    "client_encoding", NULL};
-    const char *const values[] = {"merganser", self->conninfo, "UTF8", NULL};
+    /* What stands behind the conninfo wins over it, so that texts are UTF-8 always.  The
+     * timeout is for a host that vanished: libpq asks to cancel without a deadline. */
+    const char *const keywords[] = {"fallback_application_name", "tcp_user_timeout",
+                                    "dbname", "client_encoding", NULL};
+    const char *const values[] = {"merganser", TCP_TIMEOUT_MS, conninfo, "UTF8", NULL};
     PGconn *pg = PQconnectStartParams(keywords, values, 1);
     PostgresPollingStatusType status = PGRES_POLLING_WRITING;
     while (PQstatus(pg) != CONNECTION_BAD && status != PGRES_POLLING_FAILED) {

@@ -30,7 +30,8 @@ find_version(PGconn *pg, guint *version, GError **error)
 gboolean
 mrg_pgsql_schema_version(gpointer store, guint *is, guint *needed, GError **error)
 {
-    PGconn *pg = mrg_pgsql_connect(store, g_get_monotonic_time() + WAIT_US, error);
+    PGconn *pg = mrg_pgsql_connect(((MrgPgsql *) store)->conninfo,
+                                   g_get_monotonic_time() + WAIT_US, error);
     gboolean is_done = pg && find_version(pg, is, error);
     *needed = MRG_PGSQL_SCHEMA_VERSION;
     PQfinish(pg);
@@ -55,7 +56,8 @@ upgrade(PGconn *pg, guint version, GError **error)
 gboolean
 mrg_pgsql_create(gpointer store, GError **error)
 {
-    PGconn *pg = mrg_pgsql_connect(store, g_get_monotonic_time() + WAIT_US, error);
+    PGconn *pg = mrg_pgsql_connect(((MrgPgsql *) store)->conninfo,
+                                   g_get_monotonic_time() + WAIT_US, error);
     guint version;
     gboolean is_done = pg && find_version(pg, &version, error);
     if (is_done && version > MRG_PGSQL_SCHEMA_VERSION) {

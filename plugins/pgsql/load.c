@@ -22,6 +22,8 @@ enum {
 
 #define LISTED 4  /* texts of each consent and suppression */
 #define ACCOUNT 3 /* of each account */
+#define REPLICA_US \
+    (500 * 1000) /* for which a replica is waited, before the primary is asked */
 
 static char *
 copy_text(const char *text, gsize length, const MrgMemory *memory)
@@ -244,15 +246,23 @@ read_profile(const PGresult *result, int column, const Asked *asked, MrgField *f
 
 /* ---- calls ------------------------------------------------------------- */
 
-static PGresult *
-ask_fetch(MrgPgsql *self, const Asked *asked, GError **error)
+static void
+add_fetch(MrgPgsqlArguments *arguments, const Asked *asked, GString **wanted)
 {
-    g_autoptr(GString) wanted = mrg_pgsql_array_of_strings(asked->names, asked->n_names);
+    *wanted = mrg_pgsql_array_of_strings(asked->names, asked->n_names);
+    mrg_pgsql_add_key(arguments, asked->person->bytes);
+    mrg_pgsql_add_text(arguments, (*wanted)->str);
+}
+
+static MrgFetch
+ask_fetch(MrgPgsql *self, const Asked *asked, MrgField *fields, GError **error)
+{
+    g_autoptr(GString) wanted = NULL;
     MrgPgsqlArguments arguments = {0};
-    mrg_pgsql_add_key(&arguments, asked->person->bytes);
-    mrg_pgsql_add_text(&arguments, wanted->str);
-    return mrg_pgsql_ask(self, MRG_PG_FETCH, &arguments, asked->deadline_us, "fetch",
-                         error);
+    add_fetch(&arguments, asked, &wanted);
+    g_autoptr(PGresult) result =
+        mrg_pgsql_ask(self, MRG_PG_FETCH, &arguments, asked->deadline_us, "fetch", error);
+    return result ? read_profile(result, 0, asked, fields, error) : MRG_FETCH_ERROR;
 }
 
 static void
@@ -279,15 +289,103 @@ ask_load(MrgPgsql *self, const Asked *asked, GError **error)
 static PGresult *
 ask_both(MrgPgsql *self, const Asked *asked, GError **error)
 {
-    g_autoptr(GString) wanted = mrg_pgsql_array_of_strings(asked->names, asked->n_names);
+    g_autoptr(GString) wanted = NULL;
     g_autoptr(GString) keys = mrg_pgsql_array_new();
     MrgPgsqlArguments arguments = {0};
-    mrg_pgsql_add_key(&arguments, asked->person->bytes);
-    mrg_pgsql_add_text(&arguments, wanted->str);
+    add_fetch(&arguments, asked, &wanted);
     add_message_and_shared(&arguments, asked, keys);
     return mrg_pgsql_ask(
         self, asked->n_shared ? MRG_PG_FETCH_AND_LOAD_SHARED : MRG_PG_FETCH_AND_LOAD,
         &arguments, asked->deadline_us, "fetch and load", error);
+}
+
+/* ---- fields from elsewhere ---------------------------------------------- */
+
+/* A profile from the cache or from a replica may be older than the erasure of it. */
+static gboolean
+is_erased(const MrgState *state)
+{
+    for (gsize i = 0; i < state->n_suppressions; i++)
+        if (strcmp(state->suppressions[i].reason, "erased") == 0)
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean
+load_state(MrgPgsql *self, const Asked *asked, MrgState *state, GError **error)
+{
+    g_autoptr(PGresult) result = ask_load(self, asked, error);
+    return result && read_state(result, asked, state, error);
+}
+
+static MrgFetch
+fetch_with_cache(MrgPgsql *self, const Asked *asked, MrgField *fields, MrgState *state,
+                 GError **error)
+{
+    mrg_pgsql_listen(self);
+    if (mrg_pgsql_cache_get(self->cache, asked->person, asked->names, asked->n_names,
+                            fields, asked->memory)) {
+        if (!load_state(self, asked, state, error))
+            return MRG_FETCH_ERROR;
+        return is_erased(state) ? ask_fetch(self, asked, fields, error) : MRG_FETCH_HIT;
+    }
+    guint64 ticket = mrg_pgsql_cache_ticket(self->cache);
+    g_autoptr(PGresult) result = ask_both(self, asked, error);
+    if (!result || !read_state(result, asked, state, error))
+        return MRG_FETCH_ERROR;
+    MrgFetch found = read_profile(result, COLUMN_FIELDS, asked, fields, error);
+    if (found == MRG_FETCH_HIT && !is_erased(state))
+        mrg_pgsql_cache_put(self->cache, ticket, asked->person, asked->names,
+                            asked->n_names, fields);
+    return found;
+}
+
+/* NULL when the replica cannot be asked now. */
+static MrgPgsqlConnection *
+begin_on_replica(MrgPgsql *replica, const Asked *asked, gint64 deadline_us)
+{
+    g_autoptr(GString) wanted = NULL;
+    MrgPgsqlArguments arguments = {0};
+    MrgPgsqlConnection *connection = mrg_pgsql_borrow(replica, deadline_us, NULL);
+    if (!connection)
+        return NULL;
+    add_fetch(&arguments, asked, &wanted);
+    if (mrg_pgsql_send(replica, connection, MRG_PG_FETCH, &arguments))
+        return connection;
+    g_clear_pointer(&connection->pg, PQfinish);
+    mrg_pgsql_return(replica, connection);
+    return NULL;
+}
+
+static PGresult *
+end_on_replica(MrgPgsql *replica, MrgPgsqlConnection *connection, gint64 deadline_us)
+{
+    char sqlstate[MRG_PGSQL_STATE_BYTES];
+    PGresult *result = NULL;
+    MrgPgsqlAnswer answer =
+        mrg_pgsql_finish(connection, TRUE, deadline_us, &result, sqlstate);
+    if (answer == MRG_PG_ANSWER_TIMEOUT || answer == MRG_PG_ANSWER_LOST) {
+        g_clear_pointer(&connection->pg, PQfinish);
+        mrg_pgsql_note_away(replica);
+    }
+    mrg_pgsql_return(replica, connection);
+    return result;
+}
+
+/* The ledger is asked while the replica answers. */
+static MrgFetch
+fetch_from_replica(MrgPgsql *self, const Asked *asked, MrgField *fields, MrgState *state,
+                   GError **error)
+{
+    gint64 by_us = MIN(asked->deadline_us, g_get_monotonic_time() + REPLICA_US);
+    MrgPgsqlConnection *connection = begin_on_replica(self->replica, asked, by_us);
+    gboolean is_loaded = load_state(self, asked, state, error);
+    g_autoptr(PGresult) result =
+        connection ? end_on_replica(self->replica, connection, by_us) : NULL;
+    if (!is_loaded)
+        return MRG_FETCH_ERROR;
+    return result && !is_erased(state) ? read_profile(result, 0, asked, fields, error)
+                                       : ask_fetch(self, asked, fields, error);
 }
 
 /* ---- the store --------------------------------------------------------- */
@@ -298,8 +396,7 @@ mrg_pgsql_fetch(gpointer store, const MrgPersonKey *person, const char *const *n
                 gint64 deadline_us, GError **error)
 {
     Asked asked = {person, names, n_names, NULL, NULL, 0, memory, deadline_us};
-    g_autoptr(PGresult) result = ask_fetch(store, &asked, error);
-    return result ? read_profile(result, 0, &asked, fields, error) : MRG_FETCH_ERROR;
+    return ask_fetch(store, &asked, fields, error);
 }
 
 gboolean
@@ -308,8 +405,7 @@ mrg_pgsql_load(gpointer store, const MrgPersonKey *person, const MrgMessageKey *
                const MrgMemory *memory, gint64 deadline_us, GError **error)
 {
     Asked asked = {person, NULL, 0, message, shared, n_shared, memory, deadline_us};
-    g_autoptr(PGresult) result = ask_load(store, &asked, error);
-    return result && read_state(result, &asked, state, error);
+    return load_state(store, &asked, state, error);
 }
 
 MrgFetch
@@ -319,8 +415,13 @@ mrg_pgsql_fetch_and_load(gpointer store, const MrgPersonKey *person,
                          gsize n_shared, MrgState *state, const MrgMemory *memory,
                          gint64 deadline_us, GError **error)
 {
+    MrgPgsql *self = store;
     Asked asked = {person, names, n_names, message, shared, n_shared, memory, deadline_us};
-    g_autoptr(PGresult) result = ask_both(store, &asked, error);
+    if (self->cache)
+        return fetch_with_cache(self, &asked, fields, state, error);
+    if (self->replica)
+        return fetch_from_replica(self, &asked, fields, state, error);
+    g_autoptr(PGresult) result = ask_both(self, &asked, error);
     return result && read_state(result, &asked, state, error)
                ? read_profile(result, COLUMN_FIELDS, &asked, fields, error)
                : MRG_FETCH_ERROR;

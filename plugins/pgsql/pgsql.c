@@ -9,13 +9,24 @@
  *
  * arguments.c has values to and from PostgreSQL, call.c statements, deadlines and
  * connecting, pool.c connections, create.c tables and their versions, load.c and ledger.c
- * the mail path, people.c import, erasure and retention, rows.c listings.
+ * the mail path, cache.c and listen.c what is kept of profiles and until when, people.c
+ * import, erasure and retention, rows.c listings.
  */
 #include "config.h"
 
 #include <string.h>
 
 #include "plugins/pgsql/pgsql.h"
+
+#define CACHE_BYTES_MAX (G_GUINT64_CONSTANT(4) << 30)
+
+static const MrgHost *host_given;
+
+static void
+log_to_host(GLogLevelFlags level, const char *message)
+{
+    host_given->log(level, message);
+}
 
 static const char *
 setting(const MrgSetting *settings, gsize n, const char *name)
@@ -41,25 +52,73 @@ is_conninfo(const char *text)
     return options != NULL;
 }
 
+static gboolean
+find_number(const MrgSetting *settings, gsize n, const char *name, guint64 min, guint64 max,
+            guint64 *number)
+{
+    return g_ascii_string_to_unsigned(setting(settings, n, name), 10, min, max, number,
+                                      NULL);
+}
+
+static const char *
+find_fault(const MrgSetting *settings, gsize n)
+{
+    const char *prepare = setting(settings, n, "prepare");
+    const char *replica = setting(settings, n, "read_conninfo");
+    guint64 pool, cache_bytes;
+    /* Not parsed means not quoted: a password may stand in it. */
+    if (!is_conninfo(setting(settings, n, "conninfo")))
+        return "'conninfo' is not a connection string of libpq";
+    if (!is_conninfo(replica))
+        return "'read_conninfo' is not a connection string of libpq";
+    if (strcmp(prepare, "yes") != 0 && strcmp(prepare, "no") != 0)
+        return "'prepare' must be yes or no";
+    if (!find_number(settings, n, "pool", 1, MRG_PGSQL_POOL_MAX, &pool))
+        return "'pool' must be a number from 1 to 128";
+    if (!find_number(settings, n, "cache_bytes", 0, CACHE_BYTES_MAX, &cache_bytes))
+        return "'cache_bytes' must be a number from 0 to 4294967296";
+    if (cache_bytes && *replica)
+        return "'cache_bytes' and 'read_conninfo' exclude each other: a replica that lags "
+               "would fill the cache with what is gone";
+    return NULL;
+}
+
+static MrgPgsql *
+new_database(const char *conninfo, gboolean is_prepared, gsize n_connections)
+{
+    MrgPgsql *self = g_new0(MrgPgsql, 1);
+    self->conninfo = g_strdup(conninfo);
+    self->is_prepared = is_prepared;
+    self->n_connections = n_connections;
+    self->log = log_to_host;
+    mrg_pgsql_init(self);
+    return self;
+}
+
+static void
+free_database(MrgPgsql *self)
+{
+    mrg_pgsql_clear(self);
+    g_free(self->conninfo);
+    g_free(self);
+}
+
 static gpointer
 store_open(const MrgSetting *settings, gsize n, GError **error)
 {
-    const char *conninfo = setting(settings, n, "conninfo");
-    const char *prepare = setting(settings, n, "prepare");
-    guint64 pool;
-    /* Not parsed means not quoted: a password may stand in it. */
-    if (!is_conninfo(conninfo))
-        return fail_setting(error, "'conninfo' is not a connection string of libpq");
-    if (strcmp(prepare, "yes") != 0 && strcmp(prepare, "no") != 0)
-        return fail_setting(error, "'prepare' must be yes or no");
-    if (!g_ascii_string_to_unsigned(setting(settings, n, "pool"), 10, 1, MRG_PGSQL_POOL_MAX,
-                                    &pool, NULL))
-        return fail_setting(error, "'pool' must be a number from 1 to 128");
-    MrgPgsql *self = g_new0(MrgPgsql, 1);
-    self->conninfo = g_strdup(conninfo);
-    self->is_prepared = strcmp(prepare, "yes") == 0;
-    self->n_connections = pool;
-    mrg_pgsql_init(self);
+    const char *replica = setting(settings, n, "read_conninfo");
+    const char *fault = find_fault(settings, n);
+    guint64 pool = 1, cache_bytes = 0;
+    if (fault)
+        return fail_setting(error, fault);
+    gboolean is_prepared = strcmp(setting(settings, n, "prepare"), "yes") == 0;
+    find_number(settings, n, "pool", 1, MRG_PGSQL_POOL_MAX, &pool);
+    find_number(settings, n, "cache_bytes", 0, CACHE_BYTES_MAX, &cache_bytes);
+    MrgPgsql *self = new_database(setting(settings, n, "conninfo"), is_prepared, pool);
+    if (*replica)
+        self->replica = new_database(replica, is_prepared, pool);
+    if (cache_bytes)
+        self->cache = mrg_pgsql_cache_new(cache_bytes);
     return self;
 }
 
@@ -67,9 +126,10 @@ static void
 store_close(gpointer store)
 {
     MrgPgsql *self = store;
-    mrg_pgsql_clear(self);
-    g_free(self->conninfo);
-    g_free(self);
+    mrg_pgsql_stop_listening(self);
+    mrg_pgsql_cache_free(self->cache);
+    g_clear_pointer(&self->replica, free_database);
+    free_database(self);
 }
 
 static const MrgSettingInfo settings_known[] = {
@@ -77,6 +137,16 @@ static const MrgSettingInfo settings_known[] = {
      "A connection string of libpq, as in: host=/run/postgresql dbname=mail"},
     {"pool", "10", "How many connections there may be, 1 to 128."},
     {"prepare", "yes", "no: behind a pgbouncer that cannot keep prepared statements."},
+    {"read_conninfo", "",
+     "A replica that fields of profiles are fetched from; the ledger is read where it is "
+     "written, and so are fields while the replica is away. What lags may be seen late, "
+     "but "
+     "never after an erasure."},
+    {"cache_bytes", "0",
+     "Memory for fields of profiles, which are fetched again when PostgreSQL tells of a "
+     "change (LISTEN, so not behind a pgbouncer in transaction mode); 0: none. The ledger "
+     "is "
+     "never kept."},
     {NULL, NULL, NULL},
 };
 
@@ -130,5 +200,6 @@ static const MrgPlugin plugin = {
 const MrgPlugin *
 mrg_plugin_entry(const MrgHost *host)
 {
+    host_given = host;
     return host->major == MRG_ABI_MAJOR && PQisthreadsafe() ? &plugin : NULL;
 }

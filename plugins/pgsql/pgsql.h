@@ -17,6 +17,7 @@
 #include <pthread.h>
 
 #include "plugins/merganser-plugin.h"
+#include "plugins/pgsql/cache.h"
 
 #define MRG_PGSQL_POOL_MAX 128
 #define MRG_PGSQL_PARAMETERS_MAX 20
@@ -56,8 +57,16 @@ typedef struct MrgPgsql {
     char *conninfo;
     gboolean is_prepared; /* named statements are used */
     gsize n_connections;
-    pthread_mutex_t lock; /* over is_lent */
+    void (*log)(GLogLevelFlags level, const char *message);
+    struct MrgPgsql *replica; /* which fields are fetched from, or NULL */
+    MrgPgsqlCache *cache;     /* of fields, or NULL */
+    pthread_t listener;
+    int wake[2]; /* a pipe whose end ends the listener */
+    gboolean is_listening_vain;
+    pthread_mutex_t lock; /* over what follows, and is_lent */
     pthread_cond_t returned;
+    gboolean has_listener;
+    gint64 away_until_us, pause_us; /* no attempt to connect before then; 0: it was there */
     MrgPgsqlConnection connections[MRG_PGSQL_POOL_MAX];
 } MrgPgsql;
 
@@ -84,17 +93,26 @@ void mrg_pgsql_clear(MrgPgsql *self);
 /* An open connection whose other end was there a moment ago, with the schema checked. */
 MrgPgsqlConnection *mrg_pgsql_borrow(MrgPgsql *self, gint64 deadline_us, GError **error);
 void mrg_pgsql_return(MrgPgsql *self, MrgPgsqlConnection *connection);
+/* It did not answer in time: leave it alone for a while, longer each time. */
+void mrg_pgsql_note_away(MrgPgsql *self);
 /* For administration: waits for a minute. */
 MrgPgsqlConnection *mrg_pgsql_borrow_long(MrgPgsql *self, GError **error);
 
-/* Opens without looking for the schema: for create(). */
-PGconn *mrg_pgsql_connect(const MrgPgsql *self, gint64 deadline_us, GError **error);
+/* Opens without looking for the schema. */
+PGconn *mrg_pgsql_connect(const char *conninfo, gint64 deadline_us, GError **error);
 
-/* Calls a function of the schema. */
+/* Calls a function of the schema; the same in two steps, between which others may be asked.
+ */
 MrgPgsqlAnswer mrg_pgsql_call(const MrgPgsql *self, MrgPgsqlConnection *connection,
                               MrgPgsqlCall call, const MrgPgsqlArguments *arguments,
                               gint64 deadline_us, PGresult **result,
                               char sqlstate[MRG_PGSQL_STATE_BYTES]);
+
+gboolean mrg_pgsql_send(const MrgPgsql *self, MrgPgsqlConnection *connection,
+                        MrgPgsqlCall call, const MrgPgsqlArguments *arguments);
+MrgPgsqlAnswer mrg_pgsql_finish(MrgPgsqlConnection *connection, gboolean is_sent,
+                                gint64 deadline_us, PGresult **result,
+                                char sqlstate[MRG_PGSQL_STATE_BYTES]);
 
 /* Names the statement of a call on this connection. */
 MrgPgsqlAnswer mrg_pgsql_prepare(PGconn *pg, MrgPgsqlCall call, gint64 deadline_us,
@@ -114,6 +132,10 @@ mrg_pgsql_result_free(PGresult *result)
     PQclear(result);
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PGresult, mrg_pgsql_result_free)
+
+/* Begins to listen for changes of profiles, for the cache, unless that has been done. */
+void mrg_pgsql_listen(MrgPgsql *self);
+void mrg_pgsql_stop_listening(MrgPgsql *self);
 
 /* ---- arguments; texts and numbers' buffers are borrowed ---- */
 
@@ -135,6 +157,7 @@ const char *mrg_pgsql_hex(const guint8 *bytes, char text[MRG_PGSQL_HEX_BYTES]);
 /* ---- results in text ---- */
 
 gint64 mrg_pgsql_get_number(const PGresult *result, int row, int column);
+gboolean mrg_pgsql_read_hex(const char *text, gsize length, guint8 *bytes);
 gboolean mrg_pgsql_get_key(const PGresult *result, int row, int column, guint8 *bytes);
 /* Makes a call that may be repeated, on a new connection when the first was lost. */
 PGresult *mrg_pgsql_ask(MrgPgsql *self, MrgPgsqlCall call,

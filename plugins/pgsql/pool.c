@@ -8,6 +8,12 @@
 
 #define SCHEMA_VERSION G_STRINGIFY(MRG_PGSQL_SCHEMA_VERSION)
 #define LONG_WAIT_US (60 * G_USEC_PER_SEC)
+/* A server that is restarted is waited for; one that is away is tried now and then, and
+ * whoever comes meanwhile is told at once. */
+#define PATIENCE_US G_USEC_PER_SEC
+#define FIRST_WAIT_US (50 * 1000)
+#define PAUSE_US_MIN (250 * 1000)
+#define PAUSE_US_MAX (5 * G_USEC_PER_SEC)
 
 void
 mrg_pgsql_init(MrgPgsql *self)
@@ -74,14 +80,65 @@ is_alive(PGconn *pg)
            !(poll_fd.revents & (POLLHUP | POLLERR));
 }
 
+void
+mrg_pgsql_note_away(MrgPgsql *self)
+{
+    pthread_mutex_lock(&self->lock);
+    self->pause_us = CLAMP(2 * self->pause_us, PAUSE_US_MIN, PAUSE_US_MAX);
+    self->away_until_us = g_get_monotonic_time() + self->pause_us;
+    pthread_mutex_unlock(&self->lock);
+}
+
+static void
+note_there(MrgPgsql *self)
+{
+    pthread_mutex_lock(&self->lock);
+    self->pause_us = self->away_until_us = 0;
+    pthread_mutex_unlock(&self->lock);
+}
+
 static gboolean
-make_ready(const MrgPgsql *self, MrgPgsqlConnection *connection, gint64 deadline_us,
+is_away(MrgPgsql *self)
+{
+    pthread_mutex_lock(&self->lock);
+    gint64 until_us = self->away_until_us;
+    pthread_mutex_unlock(&self->lock);
+    return g_get_monotonic_time() < until_us;
+}
+
+static PGconn *
+connect_patiently(MrgPgsql *self, gint64 deadline_us, GError **error)
+{
+    gint64 until_us = MIN(deadline_us, g_get_monotonic_time() + PATIENCE_US);
+    if (is_away(self)) {
+        g_set_error_literal(error, MRG_STORE_ERROR, MRG_STORE_ERROR_UNAVAILABLE,
+                            "PostgreSQL: no connection could be made a moment ago");
+        return NULL;
+    }
+    for (gint64 wait_us = FIRST_WAIT_US;; wait_us *= 2) {
+        g_autoptr(GError) problem = NULL;
+        PGconn *pg = mrg_pgsql_connect(self->conninfo, deadline_us, &problem);
+        if (pg) {
+            note_there(self);
+            return pg;
+        }
+        if (g_get_monotonic_time() + wait_us > until_us) {
+            mrg_pgsql_note_away(self);
+            g_propagate_error(error, g_steal_pointer(&problem));
+            return NULL;
+        }
+        g_usleep((gulong) wait_us);
+    }
+}
+
+static gboolean
+make_ready(MrgPgsql *self, MrgPgsqlConnection *connection, gint64 deadline_us,
            GError **error)
 {
     if (connection->pg && is_alive(connection->pg))
         return TRUE;
     g_clear_pointer(&connection->pg, PQfinish);
-    PGconn *pg = mrg_pgsql_connect(self, deadline_us, error);
+    PGconn *pg = connect_patiently(self, deadline_us, error);
     if (!pg)
         return FALSE;
     if (!check_schema(pg, deadline_us, error) ||

@@ -33,9 +33,10 @@ fi
 folder=$(mktemp -d /tmp/merganser-pgsql.XXXXXX)
 stop() {
     [ ! -s "$folder/pgbouncer.pid" ] || kill "$(cat "$folder/pgbouncer.pid")" || :
-    if [ -s "$folder/data/postmaster.pid" ]; then
-        $as "$server/pg_ctl" -D "$folder/data" -m immediate -w stop >/dev/null || :
-    fi
+    for data in "$folder/replica" "$folder/data"; do
+        [ ! -s "$data/postmaster.pid" ] ||
+            $as "$server/pg_ctl" -D "$data" -m immediate -w stop >/dev/null || :
+    done
     cd /
     rm -rf "$folder"
 }
@@ -86,6 +87,14 @@ END
     done
     MRG_TEST_PGSQL_PREPARE=no
     export MRG_TEST_PGSQL_PREPARE
+else
+    $as "$server/pg_basebackup" -h "$folder" -U merganser -D "$folder/replica" -R -c fast -N \
+        >"$folder/log" 2>&1 || fail "pg_basebackup failed"
+    $as "$server/pg_ctl" -D "$folder/replica" -l "$folder/replica/server.log" -w -t 60 \
+        -o "-k $folder -p 5433 -c listen_addresses= -c fsync=off" start >"$folder/log" 2>&1 ||
+        fail "the replica did not start"
+    MRG_TEST_PGSQL_REPLICA="$conninfo port=5433"
+    export MRG_TEST_PGSQL_REPLICA
 fi
 MRG_TEST_PGSQL=$conninfo
 export MRG_TEST_PGSQL

@@ -31,7 +31,8 @@ typedef struct Case {
 
 /* The contract that is not in test-store.c. */
 extern const Case store_people[], store_ledger[], store_holds[], store_hits[];
-extern const Case sqlite_only[], sqlite_empty[], pgsql_only[], pgsql_empty[];
+extern const Case sqlite_only[], sqlite_empty[], pgsql_only[], pgsql_empty[],
+    pgsql_copies[];
 
 gint64 soon(void);
 MrgPersonKey person(guint n);
@@ -62,5 +63,7 @@ char *holds_text(const Fixture *fixture, const char *host, const char *campaign,
 void assert_all_fail(const Fixture *fixture, gint code);
 void missing_tables_are_an_error_of_schema(Fixture *fixture, gconstpointer plugin);
 void pgsql_reset(void); /* drops the schema */
+void pgsql_run(const char *sql);
+void pgsql_run_on(const char *conninfo, const char *sql);
 
 #endif

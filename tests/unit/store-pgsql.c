@@ -26,6 +26,21 @@ run_pgsql(PGconn *pg, const char *sql)
 }
 
 void
+pgsql_run_on(const char *conninfo, const char *sql)
+{
+    PGconn *pg = PQconnectdb(conninfo);
+    g_assert_cmpint(PQstatus(pg), ==, CONNECTION_OK);
+    run_pgsql(pg, sql);
+    PQfinish(pg);
+}
+
+void
+pgsql_run(const char *sql)
+{
+    pgsql_run_on(g_getenv("MRG_TEST_PGSQL"), sql);
+}
+
+void
 pgsql_reset(void)
 {
     PGconn *pg = connect_pgsql();

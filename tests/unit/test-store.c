@@ -487,6 +487,7 @@ main(int argc, char **argv)
         /* Through a pgbouncer sessions are not ours to lock and kill. */
         if (!g_getenv("MRG_TEST_PGSQL_PREPARE"))
             add("pgsql", pgsql_only, set_up);
+        add("pgsql", pgsql_copies, set_up);
         add("pgsql", pgsql_empty, set_up_empty);
         return g_test_run();
     }
