@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "plugins/pgsql/pgsql.h"
+#include "plugins/pgsql/store.h"
 
 #define WAIT_US (G_GINT64_CONSTANT(600) * G_USEC_PER_SEC)
 #define COLUMNS_MAX 12

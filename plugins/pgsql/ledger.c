@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "plugins/pgsql/pgsql.h"
+#include "plugins/pgsql/store.h"
 
 #define ADMIN_WAIT_US (60 * G_USEC_PER_SEC)
 

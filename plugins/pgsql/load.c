@@ -6,6 +6,7 @@
 
 #include "plugins/pgsql/array.h"
 #include "plugins/pgsql/pgsql.h"
+#include "plugins/pgsql/store.h"
 
 /* Columns of mrg_load() and mrg_fetch_and_load(); accounts that people share come last. */
 enum {

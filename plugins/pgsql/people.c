@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "plugins/pgsql/pgsql.h"
+#include "plugins/pgsql/store.h"
 
 #define LONG_US (G_GINT64_CONSTANT(24) * 3600 * G_USEC_PER_SEC)
 #define BUFFER_BYTES 65536

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "plugins/pgsql/pgsql.h"
+#include "plugins/pgsql/store.h"
 
 #define CACHE_BYTES_MAX (G_GUINT64_CONSTANT(4) << 30)
 
