@@ -11,7 +11,6 @@
 #define UP_FROM 4000
 #define UP_UNTIL 2000
 #define DOWN_BELOW 200
-#define DOWN_UNTIL 500
 #define OPEN_WEIGHT 1000
 #define CLICK_WEIGHT 3000
 
@@ -80,9 +79,7 @@ step(Level level, gint64 sum)
 {
     if (sum >= UP_FROM || (level == UP && sum >= UP_UNTIL))
         return UP;
-    if (sum < DOWN_BELOW || (level == DOWN && sum < DOWN_UNTIL))
-        return DOWN;
-    return MIDDLE;
+    return sum < DOWN_BELOW ? DOWN : MIDDLE;
 }
 
 static Level

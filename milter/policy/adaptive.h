@@ -6,7 +6,8 @@
  * are: an act of age a scores weight * (W - a) / W.  The person's level goes
  *
  *     up to limit_max      when the sum reaches 4, and back to limit below 2;
- *     down to limit_min    when it falls below 0.2, and back to limit from 0.5 on;
+ *     down to limit_min    when it falls below 0.2, and back to limit at the next act,
+ * which is worth 1 at least and takes 0.8 W to fall as low again;
  *
  * and stays what it is in between, so that one act more or less does not make it swing.  It
  * is found by going through all recorded acts in their order; nothing else is kept.  A

@@ -439,7 +439,7 @@ next_level(int level, gint64 sum, gint64 window)
 {
     if (sum >= (level == 1 ? 2 : 4) * window)
         return 1;
-    return 10 * sum < (level == -1 ? 5 : 2) * window ? -1 : 0;
+    return 10 * sum < 2 * window ? -1 : 0;
 }
 
 static int
