@@ -64,7 +64,7 @@ period_number(MrgPeriod period, gint64 wall)
         return day;
     if (period == MRG_PERIOD_WEEK)
         return (day + 3) / 7; /* day 4 was the first Monday */
-    day -= 18262; /* 2020-01-01 */
+    day -= 18262;             /* 2020-01-01 */
     for (;; year++) {
         gboolean is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
         if (day < 365 + is_leap)
