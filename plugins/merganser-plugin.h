@@ -409,7 +409,8 @@ typedef struct MrgStoreApi {
                         GError **error);
     /* A held copy came again, and its hold is now there: host, queue_id and at_us change,
      * or the hold is made as it is given where it is gone, so that no copy is held
-     * unrecorded. */
+     * unrecorded.  Where it was, the MTA may have the copy, too: a hold with a message of
+     * the store's making, settled as DROP, stays for that place. */
     gboolean (*move_hold)(gpointer store, const MrgHold *hold, gint64 deadline_us,
                           GError **error);
     /* The number of a campaign name, the same for ever, from 1. */

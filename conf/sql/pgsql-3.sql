@@ -277,9 +277,14 @@ ALTER TABLE merganser.event ADD COLUMN tracked smallint NOT NULL DEFAULT 0;
 ALTER TABLE merganser.hold ADD COLUMN list text NOT NULL DEFAULT '';
 
 DROP FUNCTION merganser.mrg_put_hold(bytea, bytea, text, text, text, text, bigint, bigint);
+-- A copy that came again may still be where it was, and is to be deleted there.
 CREATE FUNCTION merganser.mrg_put_hold(p_message bytea, p_key bytea, p_host text,
     p_queue_id text, p_campaign text, p_class text, p_at bigint, p_until bigint, p_list text)
 RETURNS void LANGUAGE sql AS $$
+    INSERT INTO merganser.hold (message, key, host, queue_id, campaign, class, at, "until", list,
+        settlement)
+    SELECT uuid_send(gen_random_uuid()), key, host, queue_id, campaign, class, at, "until", list, 1
+    FROM merganser.hold WHERE message = p_message AND (host, queue_id) <> (p_host, p_queue_id);
     INSERT INTO merganser.hold (message, key, host, queue_id, campaign, class, at, "until", list)
     VALUES (p_message, p_key, p_host, p_queue_id, p_campaign, p_class, p_at, p_until, p_list)
     ON CONFLICT (message) DO UPDATE SET host = excluded.host, queue_id = excluded.queue_id,

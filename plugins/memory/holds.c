@@ -5,22 +5,44 @@
 
 #include "plugins/memory/memory.h"
 
+static void
+add_hold(MrgMemoryStore *self, const MrgHold *hold)
+{
+    MrgMemoryHold *row = g_new0(MrgMemoryHold, 1);
+    row->hold = *hold;
+    row->hold.host = g_strdup(hold->host);
+    row->hold.queue_id = g_strdup(hold->queue_id);
+    row->hold.campaign = g_strdup(hold->campaign);
+    row->hold.class_name = g_strdup(hold->class_name);
+    row->hold.list = g_strdup(hold->list ? hold->list : "");
+    g_hash_table_insert(self->holds, g_memdup2(&hold->message, sizeof hold->message), row);
+}
+
+/* What may still be where the copy was is to be deleted there. */
+static void
+leave_hold(MrgMemoryStore *self, const MrgHold *was)
+{
+    MrgHold left = *was;
+    for (gsize i = 0; i < MRG_KEY_BYTES; i++)
+        left.message.bytes[i] = (guint8) g_random_int_range(0, 256);
+    left.is_settled = TRUE;
+    left.settlement = MRG_VERDICT_DROP;
+    add_hold(self, &left);
+}
+
 void
 mrg_memory_put_hold(MrgMemoryStore *self, const MrgHold *hold)
 {
     MrgMemoryHold *row = g_hash_table_lookup(self->holds, &hold->message);
     if (!row) {
-        row = g_new0(MrgMemoryHold, 1);
-        row->hold = *hold;
-        row->hold.campaign = g_strdup(hold->campaign);
-        row->hold.class_name = g_strdup(hold->class_name);
-        row->hold.list = g_strdup(hold->list ? hold->list : "");
-        g_hash_table_insert(self->holds, g_memdup2(&hold->message, sizeof hold->message),
-                            row);
-    } else {
-        g_free((gpointer) row->hold.host);
-        g_free((gpointer) row->hold.queue_id);
+        add_hold(self, hold);
+        return;
     }
+    if (strcmp(row->hold.host, hold->host) != 0 ||
+        strcmp(row->hold.queue_id, hold->queue_id) != 0)
+        leave_hold(self, &row->hold);
+    g_free((gpointer) row->hold.host);
+    g_free((gpointer) row->hold.queue_id);
     row->hold.host = g_strdup(hold->host);
     row->hold.queue_id = g_strdup(hold->queue_id);
     row->hold.at_us = hold->at_us;

@@ -22,6 +22,17 @@ mrg_sqlite_put_hold(const MrgSqliteConnection *connection, const MrgHold *hold,
     return mrg_sqlite_run(statement, "hold", error);
 }
 
+/* What may still be where the copy was is to be deleted there. */
+static gboolean
+leave_hold(const MrgSqliteConnection *connection, const MrgHold *hold, GError **error)
+{
+    sqlite3_stmt *statement = mrg_sqlite_fresh(connection, MRG_SQL_LEAVE_HOLD);
+    mrg_sqlite_bind_key(statement, 1, hold->message.bytes);
+    mrg_sqlite_bind(statement, 2, hold->host);
+    mrg_sqlite_bind(statement, 3, hold->queue_id);
+    return mrg_sqlite_run(statement, "hold", error);
+}
+
 gboolean
 mrg_sqlite_move_hold(gpointer store, const MrgHold *hold, gint64 deadline_us,
                      GError **error)
@@ -31,6 +42,7 @@ mrg_sqlite_move_hold(gpointer store, const MrgHold *hold, gint64 deadline_us,
     if (!connection)
         return FALSE;
     gboolean is_done = mrg_sqlite_begin(connection, error) &&
+                       leave_hold(connection, hold, error) &&
                        mrg_sqlite_put_hold(connection, hold, error) &&
                        mrg_sqlite_finish(connection, error);
     mrg_sqlite_return(self, connection);

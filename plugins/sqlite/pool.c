@@ -49,6 +49,11 @@ static const char *const statements[MRG_SQL_N] = {
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
         "ON CONFLICT (message) DO UPDATE "
         "SET host = excluded.host, queue_id = excluded.queue_id, at = excluded.at",
+    [MRG_SQL_LEAVE_HOLD] =
+        "INSERT INTO hold (message, key, host, queue_id, campaign, class, at, until, list, "
+        "settlement) SELECT randomblob(16), key, host, queue_id, "
+        "campaign, class, at, until, list, 1 FROM hold "
+        "WHERE message = ?1 AND (host <> ?2 OR queue_id <> ?3)",
     [MRG_SQL_HOLD] = "SELECT key FROM hold WHERE message = ?1 AND settlement IS NULL",
     [MRG_SQL_SETTLE_HOLD] =
         "UPDATE hold SET settlement = ?2, until = ?3, is_changed = 0 WHERE message = ?1",

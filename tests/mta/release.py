@@ -8,10 +8,11 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
-import tempfile
+import threading
 import time
 
 sys.dont_write_bytecode = True
@@ -353,6 +354,66 @@ def what_would_happen_is_told_with_its_reasons(world):
                  "those of no campaign")
     tap.contains(release(world, "--all"), "1 released, 1 deleted", "release")
     tap.equal((delivered(world, 1), n_held(world)), ([people[1]], 0), "recipients and holds")
+
+
+class LostAnswer:
+    """Stands between Postfix and its merging hop, and cuts the line once where the hop says that
+    it has a message; a context manager."""
+
+    def __init__(self, world):
+        self.world = world
+        self.checks = world.postfix.config / "header_checks"
+        self.was = self.checks.read_text()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.n_cut = 0
+
+    def __enter__(self):
+        hop = f"127.0.0.1]:{self.world.ports['hop']}"
+        self.checks.write_text(self.was.replace(
+            hop, f"127.0.0.1]:{self.listener.getsockname()[1]}"))
+        self.world.postfix.reload()
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *exception):
+        self.listener.close()
+        self.checks.write_text(self.was)
+        self.world.postfix.reload()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.listener.accept()
+                hop = socket.create_connection(("127.0.0.1", self.world.ports["hop"]))
+                for pair in ((client, hop, False), (hop, client, True)):
+                    threading.Thread(target=self._pass_on, args=pair, daemon=True).start()
+
+    def _pass_on(self, source, target, is_answer):
+        with contextlib.suppress(OSError), source, target:
+            while data := source.recv(65536):
+                if is_answer and b"queued as" in data and not self.n_cut:
+                    self.n_cut += 1
+                    for end in (source, target):
+                        end.shutdown(socket.SHUT_RDWR)
+                    return
+                target.sendall(data)
+
+
+@tap.case
+def a_copy_that_comes_again_is_sent_once(world):
+    """Postfix held it and its answer was lost, so that it sends it once more."""
+    people = two_people(world)
+    header = f"X-Campaign-Send-At: {later(3600)}"
+    with LostAnswer(world) as line:
+        world.send(campaign(number="again", first=[header]), [people[0]])
+        wait_for(lambda: line.n_cut == 1, 10, "an answer that is lost")
+        world.postfix.flush()
+        wait_for(lambda: n_held(world) == 2, 10, "the second copy")
+    tap.contains(release(world), "0 released, 1 deleted", "release of what is due")
+    tap.equal((n_held(world), len(holds(world))), (1, 1), "held copies and holds")
+    tap.contains(release(world, "--all"), "1 released, 0 deleted", "release of all")
+    world.postfix.wait_until_empty()
+    tap.equal((delivered(world, 1), holds(world)), ([people[0]], []), "recipients and holds")
 
 
 def doctor(world, systemctl):

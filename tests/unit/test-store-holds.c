@@ -93,9 +93,15 @@ a_hold_moves_to_where_the_copy_is(Fixture *fixture, gconstpointer plugin G_GNUC_
     guint64 version = load(fixture, 1, 1).own.version;
     MrgHold moved = hold_at(1, 1, 700, "mx2.example", "5XYZ");
     moved.at_us = 9;
+    /* Twice: where it is already, nothing is left. */
     g_assert_true(mrg_store_move_hold(fixture->store, &moved, soon(), &error));
-    assert_holds(fixture, NULL, NULL, G_MAXINT64,
+    g_assert_true(mrg_store_move_hold(fixture->store, &moved, soon(), &error));
+    assert_holds(fixture, "mx2.example", NULL, G_MAXINT64,
                  "1 of 1: mx2.example 5XYZ spring promo 9-500\n");
+    g_autofree char *left = holds_text(fixture, "mx1.example", NULL, 0);
+    g_assert_cmpuint(strcspn(left, "\n"), ==, strlen(left) - 1);
+    g_assert_true(
+        g_str_has_suffix(left, " of 1: mx1.example 4ABCDEF spring promo 1-drop\n"));
     g_assert_cmpuint(load(fixture, 1, 1).own.version, ==, version);
 
     MrgOutcome drop = settled(fixture, 1, 1, MRG_VERDICT_DROP);
