@@ -6,6 +6,7 @@
 #include "milter/error.h"
 #include "milter/message/charset.h"
 #include "milter/message/encode.h"
+#include "milter/message/meta.h"
 #include "milter/message/split.h"
 #include "milter/message/words.h"
 
@@ -127,10 +128,32 @@ find_encoding(const MrgPiece *piece, const char *name, GMimeContentEncoding *enc
                 name);
 }
 
+/* RFC 2045, 6.7 (3): white space at the end of an encoded line is none of the text; GMime's
+ * decoder keeps it, and with it an '=' before it. */
+static char *
+strip_line_ends(const char *content, gsize *length)
+{
+    char *text = g_malloc(*length + 1);
+    gsize n = 0, kept = 0; /* kept: up to the last byte of the line that stays */
+    for (gsize i = 0; i < *length; i++) {
+        char c = content[i];
+        if (c == '\n' || (c == '\r' && i + 1 < *length && content[i + 1] == '\n'))
+            n = kept;
+        text[n++] = c;
+        if (c != ' ' && c != '\t')
+            kept = n;
+    }
+    *length = kept;
+    return text;
+}
+
 static GByteArray *
 decode_transfer(const char *content, gsize length, GMimeContentEncoding encoding)
 {
     GMimeEncoding state;
+    g_autofree char *stripped = NULL;
+    if (encoding == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE)
+        content = stripped = strip_line_ends(content, &length);
     g_mime_encoding_init_decode(&state, encoding);
     GByteArray *bytes = g_byte_array_new();
     g_byte_array_set_size(bytes, (guint) g_mime_encoding_outlen(&state, length) + 1);
@@ -171,8 +194,10 @@ read_text(MrgLayout *layout, MrgPart *part, const MrgPiece *piece, const char *b
         g_prefix_error(error, "%s: ", part->name);
         return FALSE;
     }
-    part->length = normalise_line_ends(text, length);
-    part->text = mrg_arena_dup(layout->arena, text, part->length);
+    length = normalise_line_ends(text, length);
+    g_autofree char *meta = part->is_html ? mrg_meta_set_utf8(text, length, &length) : NULL;
+    part->length = length;
+    part->text = mrg_arena_dup(layout->arena, meta ? meta : text, length);
     const char *start = part->text + strspn(part->text, " \t\n");
     return !g_str_has_prefix(start, "-----BEGIN PGP") || refuse_signed(error, part->name);
 }

@@ -31,7 +31,7 @@ typedef struct MrgPart {
     gboolean is_html;
     gboolean is_amp;  /* text/x-amp-html: no stamps, its rules allow no foreign image */
     gboolean is_top;  /* the message itself: its fields are the message's headers */
-    const char *text; /* decoded, UTF-8, line ends LF */
+    const char *text; /* decoded, UTF-8 (and HTML says so: meta.h), line ends LF */
     gsize length;
     MrgSpan content; /* encoded, as it stands in the body; the line end before a
                         boundary is not part of it */

@@ -200,7 +200,46 @@ end_header(Splitter *splitter, gsize content_start, GError **error)
     return !piece->is_multipart || open_level(splitter, piece, error);
 }
 
-/* A value with its folds, as one trimmed line. */
+/* Behind the comment that begins at at; at itself where it is not closed. */
+static const char *
+skip_comment(const char *at)
+{
+    guint depth = 0;
+    for (const char *c = at; *c; c++) {
+        if (*c == '\\' && c[1])
+            c++;
+        else if (*c == '(')
+            depth++;
+        else if (*c == ')' && --depth == 0)
+            return c + 1;
+    }
+    return at;
+}
+
+/* RFC 2045, 5.1, allows comments as in "charset=us-ascii (Plain text)", GMime does not.  A
+ * parenthesis within a word is none of theirs: some boundaries have it. */
+static void
+drop_comments(char *value)
+{
+    gboolean is_quoted = FALSE;
+    char *out = value;
+    for (const char *at = value; *at;) {
+        gboolean may_begin = at == value || at[-1] == ' ' || at[-1] == ';';
+        const char *behind = *at == '(' && !is_quoted && may_begin ? skip_comment(at) : at;
+        if (behind > at) {
+            at = behind;
+            continue;
+        }
+        if (*at == '"')
+            is_quoted = !is_quoted;
+        else if (is_quoted && *at == '\\' && at[1])
+            *out++ = *at++;
+        *out++ = *at++;
+    }
+    *out = '\0';
+}
+
+/* A value with its folds, as one trimmed line without comments. */
 static gboolean
 set_value(MrgPiece *piece, int field, const char *text, gsize length, GError **error)
 {
@@ -210,6 +249,7 @@ set_value(MrgPiece *piece, int field, const char *text, gsize length, GError **e
     for (char *c = value; *c; c++)
         if (*c == '\r' || *c == '\n' || *c == '\t')
             *c = ' ';
+    drop_comments(value);
     g_free(piece->values[field]);
     piece->values[field] = g_strstrip(value);
     return TRUE;

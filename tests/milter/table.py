@@ -23,8 +23,11 @@ TEXTS = {
     "iso-8859-1": "caf\u00e9 \u00fcber",
     "iso-8859-2": "\u0142\u00f3d\u017a",
     "iso-8859-15": "caf\u00e9 10 \u20ac",
+    "windows-1250": "\u0142\u00f3d\u017a \u201eq\u201d",
     "windows-1251": "\u043f\u0440\u0438\u0432\u0435\u0442",
     "windows-1252": "caf\u00e9 \u201cq\u201d \u20ac",
+    "windows-1253": "\u03ba\u03b1\u03bb\u03ae",
+    "windows-1254": "\u0130\u011f\u0131",
     "koi8-r": "\u043f\u0440\u0438\u0432\u0435\u0442",
     "iso-2022-jp": "\u65e5\u672c\u8a9e",
     "shift_jis": "\u65e5\u672c\u8a9e",
@@ -68,7 +71,23 @@ STRUCTURES = {
     "related": lambda plain, html: multipart(b"related", b"b1", html, attachment()),
     "nested": lambda plain, html: multipart(
         b"mixed", b"b1", multipart(b"alternative", b"b2", plain, html), attachment()),
+    "amp": lambda plain, html: multipart(
+        b"alternative", b"b1", plain, html.replace(b"text/html", b"text/x-amp-html"), html),
+    "calendar": lambda plain, html: multipart(b"alternative", b"b1", plain, html, CALENDAR),
+    "forwarded": lambda plain, html: multipart(b"mixed", b"b1", html, FORWARDED),
+    "text attached": lambda plain, html: multipart(b"mixed", b"b1", plain, ATTACHED_TEXT),
+    "empty parts": lambda plain, html: multipart(
+        b"mixed", b"b1", b"\r\n", plain, b"Content-Type: text/html\r\n\r\n"),
+    "no end": lambda plain, html: multipart(b"mixed", b"b1", html, plain)[:-len("\r\n--b1--\r\n")],
 }
+# What is no template stays, whatever the charset of the others.
+CALENDAR = (b"Content-Type: text/calendar; method=REQUEST; charset=iso-8859-1\r\n\r\n"
+            b"BEGIN:VCALENDAR\r\nSUMMARY:\xe4\r\nEND:VCALENDAR\r\n")
+FORWARDED = (b"Content-Type: message/rfc822\r\n\r\nSubject: old\r\nContent-Type: text/html; "
+             b"charset=koi8-r\r\nContent-Transfer-Encoding: 8bit\r\n\r\n<p>\xd0.\r\n")
+ATTACHED_TEXT = (b"Content-Type: text/plain; charset=iso-8859-1\r\nContent-Disposition: "
+                 b"attachment; filename=a.txt\r\n\r\nkeep {FirstName} \xe4\r\n")
+KEPT = {"calendar": CALENDAR, "forwarded": FORWARDED, "text attached": ATTACHED_TEXT}
 
 
 def encodings_of(charset):
@@ -90,27 +109,45 @@ def message(structure, charset, encoding, number):
     return head + STRUCTURES[structure](plain, html)
 
 
+PARTS = {
+    "single": (1, 0, 0), "html alone": (0, 1, 0), "mixed": (1, 0, 0), "related": (0, 1, 0),
+    "amp": (1, 1, 1), "forwarded": (0, 1, 0), "text attached": (1, 0, 0), "empty parts": (1, 0, 0),
+}
+
+
+def text_parts(message):
+    """The parts that the message itself shows, the attached ones left out."""
+    if message.get_content_type() == "message/rfc822" or message.is_attachment():
+        return
+    if message.is_multipart():
+        for part in message.iter_parts():
+            yield from text_parts(part)
+    elif message.get_content_maintype() == "text" and message.get_content_subtype() != "calendar":
+        yield message
+
+
 def check(copy, structure, words):
     parsed = email.message_from_bytes(copy, policy=email.policy.default)
-    seen = {"plain": 0, "html": 0}
+    seen = {"plain": 0, "html": 0, "x-amp-html": 0}
+    kept = KEPT.get(structure, b"")
+    tap.contains(copy, kept, "the part that is no template")
+    rest = copy.replace(kept, b"")
     tap.true(max(map(len, copy.split(b"\r\n"))) < 998, "a line of 998 bytes or more")
-    tap.true(copy.isascii(), "8-bit bytes")
+    tap.true(rest.isascii(), "8-bit bytes")
     tap.equal(str(parsed["Subject"]), f"\u00c4nn: {words}", "Subject")
-    for part in parsed.walk():
-        subtype = part.get_content_subtype()
-        if part.get_content_maintype() == "image":
-            tap.equal(part.get_payload(decode=True), IMAGE, "attachment")
-        if part.get_content_maintype() != "text":
-            continue
+    for part in text_parts(parsed):
         text = part.get_content().replace("\r\n", "\n")
+        if structure == "empty parts" and not text.strip():
+            continue
+        subtype = part.get_content_subtype()
         seen[subtype] += 1
+        tap.equal(part.get_content_charset(), "utf-8", f"charset of {subtype}")
         tap.contains(text, f"Hi \u00c4nn, {words}!", subtype)
         if subtype == "plain":
-            tap.contains(text, "!\n.dot\nFrom here\n", subtype)
-    wanted = {"single": (1, 0), "html alone": (0, 1), "mixed": (1, 0), "related": (0, 1)}
-    tap.equal((seen["plain"], seen["html"]), wanted.get(structure, (1, 1)), "parts")
-    has_file = structure in ("mixed", "related", "nested")
-    tap.equal(b"image/png" in copy, has_file, "attachment")
+            tap.contains(text, "!\n.dot\nFrom here", subtype)
+    tap.equal(tuple(seen.values()), PARTS.get(structure, (1, 1, 0)), "parts")
+    images = [p.get_payload(decode=True) for p in parsed.walk() if p.get_content_type() == "image/png"]
+    tap.equal(images, [IMAGE] if structure in ("mixed", "related", "nested") else [], "images")
 
 
 def add_case(structure, charset, encoding, number):

@@ -445,6 +445,39 @@ a_body_cut_within_a_line_end_is_refused(void)
     g_assert_error(error, MRG_ERROR, MRG_ERROR_DEFECT);
 }
 
+/* Of a part that is not written anew nothing changes; this is what is written otherwise. */
+static void
+html_says_the_charset_that_it_will_have(void)
+{
+    static const struct {
+        const char *text, *expected;
+    } cases[] = {
+        {"<meta charset=iso-8859-1>", "<meta charset=utf-8>"},
+        {"<META\nCharset = 'x-sjis' />", "<META\nCharset = 'utf-8' />"},
+        {"<meta http-equiv=\"Content-Type\" content=\"text/html; "
+         "charset=windows-1252\">\xe4",
+         "<meta http-equiv=\"Content-Type\" content=\"text/html; charset=utf-8\">\xc3\xa4"},
+        {"<meta charset=koi8-r><p><meta charset=\"koi8-r\">",
+         "<meta charset=utf-8><p><meta charset=\"utf-8\">"},
+        {"<meta charset=UTF-8>", "<meta charset=UTF-8>"},
+        {"<meta name=charset content=x>", "<meta name=charset content=x>"},
+        {"<meta charset={{x}}>", "<meta charset={{x}}>"},
+        {"<metal charset=x> <meta", "<metal charset=x> <meta"},
+        {"charset=x <meta charset=>", "charset=x <meta charset=>"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *message = g_strconcat("Content-Type: text/html; "
+                                               "charset=iso-8859-1\n\n",
+                                               cases[i].text, NULL);
+        g_autoptr(MrgEnvelope) envelope = mail_read(message);
+        g_autoptr(MrgLayout) found = layout(envelope);
+        gsize n = 0;
+        const MrgPart *parts = mrg_layout_parts(found, &n);
+        g_assert_cmpstr(parts[0].text, ==, cases[i].expected);
+        g_assert_cmpuint(strlen(parts[0].text), ==, parts[0].length);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -461,5 +494,6 @@ main(int argc, char **argv)
     g_test_add_func("/mime/encoding-value", the_encoding_follows_the_text);
     g_test_add_func("/mime/line-ends", line_ends_do_not_matter);
     g_test_add_func("/mime/cut", a_body_cut_within_a_line_end_is_refused);
+    g_test_add_func("/mime/meta", html_says_the_charset_that_it_will_have);
     return g_test_run();
 }
