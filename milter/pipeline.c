@@ -241,6 +241,7 @@ stamp_context(const MrgMerge *merge)
         .list_domain = *conf->stamp_list_domain ? conf->stamp_list_domain : NULL,
         .campaign = &merge->campaign,
         .links = merge->plan->links,
+        .places = merge->places,
         .is_inert = !mrg_merge_commits(merge),
         .may_track_open = decision->may_track_open && may_track(merge, MRG_TRACK_OPENS),
         .may_track_click = decision->may_track_click && may_track(merge, MRG_TRACK_CLICKS),
@@ -262,7 +263,7 @@ fill_urls(const MrgMerge *merge, MrgRenderInput *input)
 }
 
 static MrgRenderInput
-render_input(const MrgMerge *merge)
+render_input(MrgMerge *merge)
 {
     const MrgConf *conf = merge->pipeline->conf;
     MrgArena *arena = merge->envelope->arena;
@@ -279,7 +280,8 @@ render_input(const MrgMerge *merge)
         .timezone =
             mrg_merge_own_text(merge, merge->plan->timezone_name, conf->render_timezone),
         .seed = seed,
-        .seed_length = key_bytes + id_length};
+        .seed_length = key_bytes + id_length,
+        .marks = &merge->marks};
     if (merge->plan->uses_urls)
         fill_urls(merge, &input);
     return input;
@@ -293,6 +295,7 @@ run_templates(MrgMerge *merge, const MrgRenderInput *input, gsize *starts, gsize
 {
     const MrgProgram *program = merge->plan->program;
     mrg_buffer_reset(&merge->texts);
+    merge->marks.n = 0;
     for (gsize i = 0; i < n; i++) {
         starts[i] = merge->texts.length;
         if (!mrg_program_is_constant(program, i) &&
@@ -342,6 +345,29 @@ withhold_for(MrgMerge *merge, MrgRenderInput *input, gsize *starts, gsize n,
     return TRUE;
 }
 
+/* Of the parts, whose texts begin at starts; the marks come in the same order. */
+static void
+find_places(MrgMerge *merge, const gsize *starts)
+{
+    const MrgPlan *plan = merge->plan;
+    const MrgLandmark *mark = merge->marks.items;
+    const MrgLandmark *end = mark ? mark + merge->marks.n : mark;
+    merge->places = mrg_arena_array(merge->envelope->arena, MrgStampPlaces, plan->n_parts);
+    for (gsize i = 0; i < plan->n_parts; i++) {
+        const MrgRendered *text = &merge->parts[i];
+        while (mark < end && mark->at < starts[i])
+            mark++;
+        const MrgLandmark *first = mark;
+        while (mark < end && mark->at < starts[i + 1])
+            mark++;
+        merge->places[i] = plan->places[i];
+        if (plan->places[i].n == G_MAXSIZE && plan->parts[i].is_html)
+            mrg_links_find(plan->links, merge->envelope->arena, first,
+                           (gsize) (mark - first), starts[i], text->text, text->length,
+                           &merge->places[i]);
+    }
+}
+
 /* Only now does the buffer stay where it is. */
 static void
 take_texts(MrgMerge *merge, const gsize *starts, gsize n)
@@ -360,6 +386,7 @@ take_texts(MrgMerge *merge, const gsize *starts, gsize n)
     }
     merge->fields = all;
     merge->parts = all + plan->n_fields;
+    find_places(merge, starts + plan->n_fields);
 }
 
 static gboolean

@@ -74,6 +74,8 @@ typedef struct MrgMerge {
     MrgBuffer texts;
     MrgRendered *fields; /* as the plan has them */
     MrgRendered *parts;
+    MrgLandmarks marks;
+    MrgStampPlaces *places; /* of the parts */
     const char *stamps;
     guint tracked; /* MrgTracked */
     MrgCopy copy;

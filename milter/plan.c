@@ -44,6 +44,7 @@ mrg_plan_unref(MrgPlan *plan)
     mrg_links_free(plan->links);
     mrg_arena_free(plan->arena);
     g_free(plan->names);
+    g_free(plan->places);
     g_free(plan);
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MrgPlan, mrg_plan_unref)
@@ -154,6 +155,37 @@ cache_keep(MrgPlanCache *cache, MrgPlan *plan, const MrgBlocks *blocks)
     pthread_mutex_unlock(&cache->mutex);
 }
 
+static void
+make_links(MrgPlan *plan, const MrgPlanRules *rules, const MrgCampaign *campaign)
+{
+    static const char *const names[MRG_UTM_MAX] = {"utm_source", "utm_medium",
+                                                   "utm_campaign", "utm_content"};
+    const char *base_url = rules->base_url && *rules->base_url ? rules->base_url : NULL;
+    MrgUtm utm = {.domains = rules->utm_domains};
+    for (gsize i = 0; i < MRG_UTM_MAX; i++)
+        utm.parameters[i] =
+            mrg_utm_parameter(plan->arena, names[i], rules->utm[i] ? rules->utm[i] : "",
+                              campaign->id, campaign->class_name);
+    plan->links = mrg_links_new(base_url, &utm);
+}
+
+/* The program's marks tell of the other HTML; text is looked through where links in it are
+ * tracked, for which the static ones are wanted. */
+static void
+add_fixed_links(MrgPlan *plan)
+{
+    plan->places = g_new0(MrgStampPlaces, plan->n_parts);
+    for (gsize i = 0; i < plan->n_parts; i++) {
+        const MrgPart *part = &plan->parts[i];
+        gboolean is_fixed = mrg_program_is_constant(plan->program, plan->n_fields + i);
+        if (!part->is_amp && (is_fixed || !part->is_html))
+            plan->places[i] =
+                mrg_links_add(plan->links, part->text, part->length, part->is_html);
+        if (!is_fixed)
+            plan->places[i].n = G_MAXSIZE;
+    }
+}
+
 static gboolean
 compile(MrgPlan *plan, const MrgCampaign *campaign, const MrgPlanRules *rules,
         GError **error)
@@ -179,9 +211,11 @@ compile(MrgPlan *plan, const MrgCampaign *campaign, const MrgPlanRules *rules,
         templates[n++] = (MrgTemplate){part->name, part->text, part->length, dialect,
                                        part->is_html ? MRG_ESCAPE_HTML : MRG_ESCAPE_TEXT};
     }
+    const MrgMarker marker = mrg_links_marker(plan->links);
     const MrgCompileOptions options = {.declared = rules->schema->names,
                                        .partials = mrg_blocks_partials(rules->blocks),
-                                       .slots = mrg_blocks_slots(rules->blocks)};
+                                       .slots = mrg_blocks_slots(rules->blocks),
+                                       .marker = &marker};
     plan->program = mrg_program_compile(templates, n, &options, error);
     return plan->program != NULL;
 }
@@ -285,24 +319,6 @@ add_habits(MrgPlan *plan, const MrgPlanRules *rules, const MrgCampaign *campaign
     plan->household_name = add_name(plan, rules->household_field);
 }
 
-static void
-find_links(MrgPlan *plan, const MrgPlanRules *rules, const MrgCampaign *campaign)
-{
-    static const char *const names[MRG_UTM_MAX] = {"utm_source", "utm_medium",
-                                                   "utm_campaign", "utm_content"};
-    const char *base_url = rules->base_url && *rules->base_url ? rules->base_url : NULL;
-    MrgUtm utm = {.domains = rules->utm_domains};
-    for (gsize i = 0; i < MRG_UTM_MAX; i++)
-        utm.parameters[i] =
-            mrg_utm_parameter(plan->arena, names[i], rules->utm[i] ? rules->utm[i] : "",
-                              campaign->id, campaign->class_name);
-    plan->links = mrg_links_new(base_url, &utm);
-    for (gsize i = 0; i < plan->n_parts; i++)
-        if (!plan->parts[i].is_amp)
-            mrg_links_add(plan->links, plan->parts[i].text, plan->parts[i].length,
-                          plan->parts[i].is_html);
-}
-
 static MrgPlan *
 plan_new(const MrgMessageKey *content, const MrgEnvelope *envelope,
          const MrgCampaign *campaign, const MrgPlanRules *rules, GError **error)
@@ -318,12 +334,13 @@ plan_new(const MrgMessageKey *content, const MrgEnvelope *envelope,
     plan->fields = mrg_fields_read(&rules->fields, envelope, plan->layout, plan->arena,
                                    &plan->n_fields);
     MarkerLook look = {rules->schema, error};
+    make_links(plan, rules, campaign);
     if (!mrg_mime_visit_fixed(envelope, refuse_fixed_marker, &look) ||
         !compile(plan, campaign, rules, error) || !refuse_whole_person(plan, error) ||
         !list_names(plan, rules->schema, error))
         return NULL;
     add_habits(plan, rules, campaign);
-    find_links(plan, rules, campaign);
+    add_fixed_links(plan);
     return g_steal_pointer(&plan);
 }
 

@@ -39,6 +39,8 @@ typedef struct MrgPlan {
     /* Places in names of what the configuration asks for; G_MAXSIZE for none. */
     gsize locale_name, timezone_name, frequency_name, household_name;
     MrgLinks *links;
+    MrgStampPlaces *places; /* of each part that is the same for everybody; n G_MAXSIZE: of
+                          another */
     gboolean uses_urls;
     guint campaign_number; /* atomic; 0 until a copy has asked the store */
 } MrgPlan;

@@ -40,6 +40,8 @@ struct MrgBuilder {
     guint label; /* code from here on may be fused: nothing jumps in between */
     guint stack, frames;
     gboolean is_dynamic;
+    const MrgMarker *marker;
+    GArray *marks; /* of the source in hand */
 };
 
 MrgBuilder *
@@ -65,6 +67,14 @@ mrg_builder_new(const MrgHelper *helpers, gsize n_helpers)
     return builder;
 }
 
+void
+mrg_builder_set_marker(MrgBuilder *builder, const MrgMarker *marker)
+{
+    builder->marker = marker;
+    if (marker && !builder->marks)
+        builder->marks = g_array_new(FALSE, FALSE, sizeof(MrgLandmark));
+}
+
 const MrgHelper *
 mrg_builder_helper(const MrgBuilder *builder, gsize i)
 {
@@ -77,6 +87,7 @@ mrg_builder_free(MrgBuilder *builder)
     if (!builder)
         return;
     mrg_program_unref(builder->program);
+    g_clear_pointer(&builder->marks, g_array_unref);
     g_array_unref(builder->code);
     g_string_free(builder->pool, TRUE);
     g_array_unref(builder->constants);
@@ -151,8 +162,8 @@ mrg_builder_work(MrgBuilder *builder, gsize bytes)
     spend(builder, bytes / BYTES_PER_INSTRUCTION);
 }
 
-void
-mrg_builder_begin(MrgBuilder *builder, MrgSource *source)
+static void
+begin(MrgBuilder *builder, MrgSource *source)
 {
     builder->source = source;
     builder->section = (MrgSection){
@@ -204,7 +215,8 @@ emit(MrgBuilder *builder, MrgInstruction next)
 {
     record_position(builder);
     spend(builder, 1);
-    builder->is_dynamic |= next.op != MRG_OP_LITERAL && next.op != MRG_OP_END;
+    builder->is_dynamic |=
+        next.op != MRG_OP_LITERAL && next.op != MRG_OP_MARK && next.op != MRG_OP_END;
     g_array_append_val(builder->code, next);
     return builder->code->len - 1;
 }
@@ -256,10 +268,40 @@ mrg_builder_end(MrgBuilder *builder)
     return end_section(builder, MRG_OP_END);
 }
 
+static void
+append_mark(MrgBuilder *builder, guint32 id)
+{
+    emit(builder, (MrgInstruction){.op = MRG_OP_MARK, .c = id});
+}
+
+static void
+find_marks(MrgBuilder *builder, gboolean is_partial)
+{
+    const MrgSource *source = builder->source;
+    if (!builder->marks)
+        return;
+    g_array_set_size(builder->marks, 0);
+    if (is_partial || source->template->escape == MRG_ESCAPE_HTML)
+        builder->marker->find(builder->marker->context, source->text, source->length,
+                              builder->marks);
+    /* Whatever the text begins with. */
+    if (builder->marks->len &&
+        g_array_index(builder->marks, MrgLandmark, 0).id == MRG_LANDMARK_LOST)
+        append_mark(builder, MRG_LANDMARK_LOST);
+}
+
+void
+mrg_builder_begin(MrgBuilder *builder, MrgSource *source)
+{
+    begin(builder, source);
+    find_marks(builder, FALSE);
+}
+
 void
 mrg_builder_begin_partial(MrgBuilder *builder, MrgSource *source)
 {
-    mrg_builder_begin(builder, source);
+    begin(builder, source);
+    find_marks(builder, TRUE);
     builder->frames = builder->section.max_frames = 2; /* the caller's and its own */
 }
 
@@ -284,8 +326,8 @@ keep_one_line(char *text, gsize length)
             text[i] = ' ';
 }
 
-void
-mrg_builder_literal(MrgBuilder *builder, const char *text, gsize length)
+static void
+append_literal(MrgBuilder *builder, const char *text, gsize length)
 {
     if (!length)
         return;
@@ -306,6 +348,29 @@ mrg_builder_literal(MrgBuilder *builder, const char *text, gsize length)
     }
     last->a = (guint8) (joined >> 16);
     last->b = (guint16) joined;
+}
+
+/* Literals are cut where something is marked. */
+void
+mrg_builder_literal(MrgBuilder *builder, const char *text, gsize length)
+{
+    gsize done = 0;
+    gboolean is_of_source = mrg_source_has(builder->source, text);
+    if (length && builder->marks && !is_of_source)
+        append_mark(builder, MRG_LANDMARK_LOST);
+    if (length && builder->marks && is_of_source) {
+        gsize start = (gsize) (text - builder->source->text);
+        guint i = mrg_source_first_mark(builder->marks, start);
+        for (; i < builder->marks->len; i++) {
+            const MrgLandmark *mark = &g_array_index(builder->marks, MrgLandmark, i);
+            if (mark->at >= start + length)
+                break;
+            append_literal(builder, text + done, mark->at - start - done);
+            append_mark(builder, mark->id);
+            done = mark->at - start;
+        }
+    }
+    append_literal(builder, text + done, length - done);
 }
 
 void

@@ -21,6 +21,8 @@ typedef struct MrgBuilder MrgBuilder;
 
 /* The helpers that the program has beside those of helpers.def are copied. */
 MrgBuilder *mrg_builder_new(const MrgHelper *helpers, gsize n_helpers);
+/* Before the first template; borrowed. */
+void mrg_builder_set_marker(MrgBuilder *builder, const MrgMarker *marker);
 const MrgHelper *mrg_builder_helper(const MrgBuilder *builder, gsize i);
 void mrg_builder_free(MrgBuilder *builder);
 

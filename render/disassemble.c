@@ -73,6 +73,9 @@ static void
 append_operand(GString *out, const MrgProgram *program, const MrgInstruction *i, char kind)
 {
     switch (kind) {
+    case 'x':
+        g_string_append_printf(out, " #%u", i->c);
+        break;
     case 'l':
         append_quoted(out, program->pool + i->c, mrg_literal_length(i));
         break;

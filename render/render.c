@@ -156,6 +156,7 @@ mrg_program_compile(const MrgTemplate *templates, gsize n_templates,
         return NULL;
     }
     g_autoptr(MrgBuilder) builder = mrg_builder_new(options->helpers, options->n_helpers);
+    mrg_builder_set_marker(builder, options->marker);
     g_autoptr(GHashTable) folded = mrg_singles_fold(options->declared);
     g_autoptr(MrgPartials) partials = mrg_partials_new(options, (guint) n_templates);
     const Compiling all = {builder, partials, folded, options};

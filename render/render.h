@@ -24,6 +24,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/value.h"
+#include "render/marks.h"
 
 #define MRG_RENDER_ERROR (mrg_render_error_quark())
 GQuark mrg_render_error_quark(void);
@@ -114,6 +115,7 @@ typedef struct MrgCompileOptions {
     const MrgSlots *slots;            /* NULL: there is no block map */
     guint options;                    /* MrgOption */
     const char *const *data;          /* names of the @values a run brings, as declared */
+    const MrgMarker *marker;          /* NULL: nothing is marked */
     const struct MrgHelper *helpers;  /* further ones, which win over fields; for tests */
     gsize n_helpers;
 } MrgCompileOptions;
@@ -163,6 +165,7 @@ typedef struct MrgRenderInput {
     struct {
         const char *unsubscribe, *preferences, *view;
     } urls;
+    MrgLandmarks *marks;        /* appended to; NULL: none are noted */
     guint max_steps;            /* fewer than MRG_LIMIT_STEPS; 0 for as many */
     gboolean may_lack_required; /* {{required}} prints nothing instead of failing */
 } MrgRenderInput;

@@ -155,3 +155,26 @@ mrg_slice_trim(MrgSlice slice)
         slice.length -= n;
     return slice;
 }
+
+/* ---- marks ---- */
+
+gboolean
+mrg_source_has(const MrgSource *source, const char *text)
+{
+    guintptr start = (guintptr) source->text;
+    return (guintptr) text >= start && (guintptr) text < start + source->length;
+}
+
+guint
+mrg_source_first_mark(const GArray *marks, gsize at)
+{
+    guint low = 0, high = marks->len;
+    while (low < high) {
+        guint middle = (low + high) / 2;
+        if (g_array_index(marks, MrgLandmark, middle).at < at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}

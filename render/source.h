@@ -35,6 +35,12 @@ void mrg_source_locate(const MrgSource *source, gsize offset, guint *line, guint
 gboolean mrg_source_fail(MrgSource *source, gsize offset, MrgRenderError code,
                          const char *format, ...) G_GNUC_PRINTF(4, 5);
 
+/* Whether a text is a piece of it, and not made meanwhile. */
+gboolean mrg_source_has(const MrgSource *source, const char *text);
+
+/* Of ascending MrgLandmark items, the number of the first one at or behind a place. */
+guint mrg_source_first_mark(const GArray *marks, gsize at);
+
 typedef struct MrgQuote {
     char text[44];
 } MrgQuote;

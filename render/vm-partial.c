@@ -390,6 +390,7 @@ indent_lines(MrgVm *vm, gsize start, const char *indent, gsize length)
     gsize end = out->length, n = 0;
     for (gsize at = start; at < end; at++)
         n += at == start || out->data[at - 1] == '\n';
+    mrg_vm_mark(vm, MRG_LANDMARK_LOST); /* those since start are not where they were */
     vm->steps -= (gint64) ((end - start + n * length) / BYTES_PER_STEP);
     if (vm->steps < 0 || !mrg_buffer_reserve(out, n * length))
         return;

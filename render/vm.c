@@ -60,6 +60,37 @@ mrg_vm_call(MrgVm *vm)
                            .vm = vm};
 }
 
+static void
+add_mark(MrgVm *vm, guint32 id, guint32 length)
+{
+    MrgLandmarks *marks = vm->input->marks;
+    if (!marks)
+        return;
+    if (marks->n == marks->room) {
+        gsize room = marks->room ? 2 * marks->room : 64;
+        MrgLandmark *items = mrg_arena_alloc(vm->input->arena, room * sizeof *items);
+        if (marks->n)
+            memcpy(items, marks->items, marks->n * sizeof *items);
+        marks->items = items;
+        marks->room = room;
+    }
+    marks->items[marks->n++] = (MrgLandmark){vm->out->length, id, length};
+}
+
+void
+mrg_vm_mark(MrgVm *vm, guint32 id)
+{
+    add_mark(vm, id, 0);
+}
+
+/* Markup of values is in no template. */
+static G_GNUC_NO_INLINE void
+mark_raw(MrgVm *vm, const char *text, gsize length)
+{
+    if (length && memchr(text, '<', length))
+        add_mark(vm, MRG_LANDMARK_RAW, (guint32) length);
+}
+
 /* Apart, since what it has on the stack would slow down the usual value. */
 static G_GNUC_NO_INLINE void
 print_unusual(MrgVm *vm, const MrgValue *value, gboolean is_raw)
@@ -68,16 +99,20 @@ print_unusual(MrgVm *vm, const MrgValue *value, gboolean is_raw)
         return;
     MrgHelperCall call = mrg_vm_call(vm);
     MrgValue text = mrg_call_text(&call, value);
+    if (is_raw)
+        mark_raw(vm, text.text, text.length);
     mrg_escape_append(vm->out, vm->section->escape, is_raw, text.text, text.length);
 }
 
 static inline void
 print(MrgVm *vm, const MrgValue *value, gboolean is_raw)
 {
-    if (G_LIKELY(value->type == MRG_VALUE_STRING || value->type == MRG_VALUE_NUMBER))
-        mrg_escape_append(vm->out, vm->section->escape, is_raw || value->is_safe,
-                          value->text, value->length);
-    else
+    if (G_LIKELY(value->type == MRG_VALUE_STRING || value->type == MRG_VALUE_NUMBER)) {
+        is_raw |= value->is_safe;
+        if (G_UNLIKELY(is_raw))
+            mark_raw(vm, value->text, value->length);
+        mrg_escape_append(vm->out, vm->section->escape, is_raw, value->text, value->length);
+    } else
         print_unusual(vm, value, is_raw);
 }
 
@@ -496,6 +531,9 @@ run(MrgVm *vm, RunEnd *end)
         case MRG_OP_LITERAL:
             mrg_buffer_append_padded(vm->out, program->pool + i->c, mrg_literal_length(i));
             break;
+        case MRG_OP_MARK:
+            mrg_vm_mark(vm, i->c);
+            continue;
         case MRG_OP_PRINT:
             print(vm, --vm->top, i->a);
             break;

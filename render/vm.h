@@ -112,6 +112,9 @@ MrgValue mrg_vm_member(MrgVm *vm, const MrgValue *value, guint32 name);
 MrgHelperCall mrg_vm_call(MrgVm *vm);
 void mrg_vm_print(MrgVm *vm, const MrgValue *value, gboolean is_raw);
 
+/* Here is the mark, if somebody wants to know. */
+void mrg_vm_mark(MrgVm *vm, guint32 id);
+
 /* Opens a frame: on the context that there is, or on another one. */
 void mrg_vm_open_same(MrgVm *vm);
 void mrg_vm_open(MrgVm *vm, const MrgValue *context);

@@ -48,16 +48,20 @@ mrg_stamp_url(const MrgStampContext *context, MrgTokenPurpose purpose)
                             mrg_stamp_token(context, purpose));
 }
 
-const GArray *
-mrg_proposal_places(MrgProposal *proposal, gsize part)
+MrgStampPlaces
+mrg_proposal_places(const MrgStampContext *context, MrgProposal *proposal, gsize part)
 {
-    if (proposal->places[part])
-        return proposal->places[part];
+    if (context->places && context->places[part].n != G_MAXSIZE)
+        return context->places[part];
+    GArray *places = proposal->places[part];
     const MrgRendered *text = &proposal->texts[part];
-    GArray *places = g_array_new(FALSE, FALSE, sizeof(MrgPlace));
-    (proposal->parts[part].is_html ? mrg_places_of_html
-                                   : mrg_places_of_text)(text->text, text->length, places);
-    return proposal->places[part] = places;
+    if (!places) {
+        places = g_array_new(FALSE, FALSE, sizeof(MrgStampPlace));
+        (proposal->parts[part].is_html ? mrg_places_of_html : mrg_places_of_text)(
+            text->text, text->length, places);
+        proposal->places[part] = places;
+    }
+    return (MrgStampPlaces){(const MrgStampPlace *) (gpointer) places->data, places->len};
 }
 
 static void

@@ -23,9 +23,10 @@ typedef struct MrgStampContext {
                                 pixel, no unsubscribe link */
     const char *list_domain; /* of List-Id and Feedback-ID; NULL: neither */
     const MrgCampaign *campaign;
-    const MrgLinks *links;   /* of the plan; NULL: none is touched */
-    gboolean is_inert;       /* preview: every token is sealed as MRG_TOKEN_INERT */
-    gboolean may_track_open; /* consent, campaign and config agree */
+    const MrgLinks *links;        /* of the plan; NULL: none is touched */
+    const MrgStampPlaces *places; /* of each part; n G_MAXSIZE: not known.  NULL: of none */
+    gboolean is_inert;            /* preview: every token is sealed as MRG_TOKEN_INERT */
+    gboolean may_track_open;      /* consent, campaign and config agree */
     gboolean may_track_click;
     gboolean may_track_text; /* links in text/plain, too */
     gboolean is_pixel_on_top;

@@ -15,7 +15,14 @@ typedef struct Link {
     gsize index; /* of a static one */
 } Link;
 
+/* A place of a template. */
+typedef struct Mark {
+    MrgStampPlace place; /* where in the template */
+    const char *written; /* what stands there in every copy; NULL: values make it */
+} Mark;
+
 struct MrgLinks {
+    GArray *marks; /* Mark; the ids of the program's count them */
     MrgArena *arena;
     const char *base_url;
     const char
@@ -45,6 +52,7 @@ mrg_links_new(const char *base_url, const MrgUtm *utm)
         links->by_written[i] = g_hash_table_new(g_str_hash, g_str_equal);
     links->by_target = g_hash_table_new(g_str_hash, g_str_equal);
     links->targets = g_ptr_array_new();
+    links->marks = g_array_new(FALSE, FALSE, sizeof(Mark));
     links->numbers = mrg_arena_array(links->arena, guint32 *, 1);
     return links;
 }
@@ -58,6 +66,7 @@ mrg_links_free(MrgLinks *links)
         g_hash_table_unref(links->by_written[i]);
     g_hash_table_unref(links->by_target);
     g_ptr_array_unref(links->targets);
+    g_array_unref(links->marks);
     g_free(*links->numbers);
     mrg_arena_free(links->arena);
     g_free(links);
@@ -85,36 +94,118 @@ read_link(const MrgLinks *links, MrgArena *arena, const char *written, gsize len
 
 /* ---- static links ---- */
 
-static void
+/* A link that is tracked and in which nothing varies, else NULL. */
+static const Link *
 add_static(MrgLinks *links, const char *written, gsize length, gboolean is_html)
 {
     GHashTable *by_written = links->by_written[is_html ? 1 : 0];
-    Link *link = mrg_arena_array(links->arena, Link, 1);
     const char *key = mrg_arena_dup(links->arena, written, length);
-    if (memchr(written, '{', length) || g_hash_table_contains(by_written, key) ||
-        !read_link(links, links->arena, written, length, is_html, NULL, link))
-        return;
+    Link *link = g_hash_table_lookup(by_written, key);
+    if (link || memchr(written, '{', length))
+        return link;
+    link = mrg_arena_array(links->arena, Link, 1);
+    if (!read_link(links, links->arena, written, length, is_html, NULL, link))
+        return NULL;
     const Link *same = g_hash_table_lookup(links->by_target, link->target);
     link->is_static = TRUE;
     link->index = same ? same->index : links->targets->len;
     g_hash_table_insert(by_written, (gpointer) key, link);
     if (same)
-        return;
+        return link;
     g_hash_table_insert(links->by_target, (gpointer) link->target, link);
     g_ptr_array_add(links->targets, (gpointer) link->target);
+    return link;
 }
 
-void
+MrgStampPlaces
 mrg_links_add(MrgLinks *links, const char *text, gsize length, gboolean is_html)
 {
-    g_autoptr(GArray) places = g_array_new(FALSE, FALSE, sizeof(MrgPlace));
+    g_autoptr(GArray) places = g_array_new(FALSE, FALSE, sizeof(MrgStampPlace));
     (is_html ? mrg_places_of_html : mrg_places_of_text)(text, length, places);
+    MrgStampPlace *items = mrg_arena_array(links->arena, MrgStampPlace, places->len);
     for (guint i = 0; i < places->len; i++) {
-        const MrgPlace *place = &g_array_index(places, MrgPlace, i);
-        if (place->kind == MRG_PLACE_LINK)
-            add_static(links, text + place->start, place->length, is_html);
+        items[i] = g_array_index(places, MrgStampPlace, i);
+        if (items[i].kind == MRG_PLACE_LINK)
+            items[i].link =
+                add_static(links, text + items[i].start, items[i].length, is_html);
     }
+    return (MrgStampPlaces){items, places->len};
 }
+
+/* ---- templates ---- */
+
+static void
+mark(MrgLinks *links, const char *text, MrgStampPlace place, GArray *marks)
+{
+    const char *written = text + place.start;
+    gboolean is_fixed = !memchr(written, '{', place.length);
+    const MrgLandmark landmark = {.at = place.start, .id = links->marks->len};
+    if (place.kind == MRG_PLACE_LINK)
+        place.link = add_static(links, written, place.length, TRUE);
+    const Mark mark = {place, is_fixed ? mrg_arena_dup(links->arena, written, place.length)
+                                       : NULL};
+    g_array_append_val(links->marks, mark);
+    g_array_append_val(marks, landmark);
+}
+
+static void
+find_marks(gpointer context, const char *text, gsize length, GArray *marks)
+{
+    MrgLinks *links = context;
+    const MrgLandmark lost = {.id = MRG_LANDMARK_LOST};
+    g_autoptr(GArray) places = g_array_new(FALSE, FALSE, sizeof(MrgStampPlace));
+    if (!mrg_places_of_template(text, length, places))
+        g_array_append_val(marks, lost);
+    for (guint i = 0; i < places->len; i++)
+        mark(links, text, g_array_index(places, MrgStampPlace, i), marks);
+}
+
+MrgMarker
+mrg_links_marker(MrgLinks *links)
+{
+    return (MrgMarker){find_marks, links};
+}
+
+/* Whether the place is in the finished text where the mark says, and how long it is. */
+static gboolean
+is_there(const Mark *mark, const char *text, gsize length, MrgStampPlace *place)
+{
+    if (!mark->written)
+        return mrg_places_measure(text, length, place);
+    return place->length <= length - place->start &&
+           (!place->length ||
+            memcmp(text + place->start, mark->written, place->length) == 0);
+}
+
+gboolean
+mrg_links_find(const MrgLinks *links, MrgArena *arena, const MrgLandmark *marks, gsize n,
+               gsize start, const char *text, gsize length, MrgStampPlaces *places)
+{
+    gsize end = 0, n_items = 0;
+    MrgStampPlace *items = mrg_arena_alloc(arena, n * sizeof *items);
+    for (gsize i = 0; i < n; i++) {
+        gsize at = marks[i].at - start;
+        if (marks[i].id == MRG_LANDMARK_LOST || at < end || at > length)
+            return FALSE;
+        if (marks[i].id == MRG_LANDMARK_RAW) {
+            end = at + marks[i].length;
+            if (end > length || !mrg_places_are_none(text + at, marks[i].length))
+                return FALSE;
+            continue;
+        }
+        const Mark *mark = &g_array_index(links->marks, Mark, marks[i].id);
+        MrgStampPlace *place = &items[n_items++];
+        *place = mark->place;
+        place->start = at;
+        if (!is_there(mark, text, length, place))
+            return FALSE;
+        end = at + place->length;
+    }
+    *places = (MrgStampPlaces){items, n_items};
+    return TRUE;
+}
+
+/* ---- what the store numbers ---- */
 
 const char *const *
 mrg_links_targets(const MrgLinks *links, gsize *n)
@@ -150,7 +241,7 @@ typedef struct Writer {
 } Writer;
 
 static void
-propose(Writer *writer, const MrgPlace *place, const char *text, gsize length)
+propose(Writer *writer, const MrgStampPlace *place, const char *text, gsize length)
 {
     const MrgPartSplice splice = {writer->part,
                                   {place->start, place->length, text, length}};
@@ -169,7 +260,7 @@ number_of(const MrgLinks *links, const Link *link)
 
 /* The address with its campaign parameters, as the text writes addresses. */
 static void
-extend(Writer *writer, const MrgPlace *place, const Link *link)
+extend(Writer *writer, const MrgStampPlace *place, const Link *link)
 {
     const char *quote = writer->is_html && !place->quote ? "\"" : "";
     g_autofree char *escaped =
@@ -182,7 +273,7 @@ extend(Writer *writer, const MrgPlace *place, const Link *link)
 
 /* An attribute without quotes gets some. */
 static void
-track(Writer *writer, const MrgPlace *place, const Link *link)
+track(Writer *writer, const MrgStampPlace *place, const Link *link)
 {
     const MrgStampContext *context = writer->context;
     const MrgLinks *links = context->links;
@@ -213,14 +304,22 @@ fits_token(const MrgLinks *links, const Link *link)
     return number_of(links, link) || strlen(link->target) <= MRG_TARGET_MAX;
 }
 
+static const Link *
+find_static(const MrgStampContext *context, const char *written, gsize length,
+            guint is_html)
+{
+    const char *key = mrg_arena_dup(context->arena, written, length);
+    return g_hash_table_lookup(context->links->by_written[is_html], key);
+}
+
 static void
-write_link(Writer *writer, const MrgPlace *place, const char *written)
+write_link(Writer *writer, const MrgStampPlace *place, const char *written)
 {
     const MrgStampContext *context = writer->context;
-    const char *key = mrg_arena_dup(context->arena, written, place->length);
-    const Link *known =
-        g_hash_table_lookup(context->links->by_written[writer->is_html], key);
+    const Link *known = place->link;
     Link link;
+    if (!known)
+        known = find_static(context, written, place->length, writer->is_html);
     if (!known && !read_link(context->links, context->arena, written, place->length,
                              writer->is_html, writer->base, &link))
         return;
@@ -236,10 +335,11 @@ static void
 write_part(Writer *writer)
 {
     const MrgRendered *text = &writer->proposal->texts[writer->part];
-    const GArray *places = mrg_proposal_places(writer->proposal, writer->part);
+    const MrgStampPlaces places =
+        mrg_proposal_places(writer->context, writer->proposal, writer->part);
     writer->base = NULL;
-    for (guint i = 0; i < places->len; i++) {
-        const MrgPlace *place = &g_array_index(places, MrgPlace, i);
+    for (gsize i = 0; i < places.n; i++) {
+        const MrgStampPlace *place = &places.items[i];
         const char *written = text->text + place->start;
         if (place->kind == MRG_PLACE_BASE && !writer->base)
             writer->base =

@@ -19,7 +19,9 @@
 #ifndef MRG_LINKS_H
 #define MRG_LINKS_H
 
+#include "milter/stamp/places.h"
 #include "milter/stamp/url.h"
+#include "render/render.h"
 
 typedef struct MrgLinks MrgLinks;
 
@@ -27,8 +29,19 @@ typedef struct MrgLinks MrgLinks;
 MrgLinks *mrg_links_new(const char *base_url, const MrgUtm *utm);
 void mrg_links_free(MrgLinks *links);
 
-/* Adds the static links of a template. */
-void mrg_links_add(MrgLinks *links, const char *text, gsize length, gboolean is_html);
+/* Adds the static links of what is the same for everybody, and gives its places, which the
+ * links own. */
+MrgStampPlaces mrg_links_add(MrgLinks *links, const char *text, gsize length,
+                             gboolean is_html);
+
+/* Adds those of HTML templates and partials, and has their places marked. */
+MrgMarker mrg_links_marker(MrgLinks *links);
+
+/* The places of a finished text by the n marks in it, which count from start.  FALSE where
+ * they do not tell them all: then the text must be looked through. */
+gboolean mrg_links_find(const MrgLinks *links, MrgArena *arena, const MrgLandmark *marks,
+                        gsize n, gsize start, const char *text, gsize length,
+                        MrgStampPlaces *places);
 
 /* What the store numbers, each once. */
 const char *const *mrg_links_targets(const MrgLinks *links, gsize *n);

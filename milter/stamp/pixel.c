@@ -7,11 +7,11 @@
 
 /* Behind <body> or before the last </body>, where there is one; else at the end. */
 static gsize
-find_place(const MrgStampContext *context, const GArray *places, gsize length)
+find_place(const MrgStampContext *context, MrgStampPlaces places, gsize length)
 {
     gsize end = length;
-    for (guint i = 0; i < places->len; i++) {
-        const MrgPlace *place = &g_array_index(places, MrgPlace, i);
+    for (gsize i = 0; i < places.n; i++) {
+        const MrgStampPlace *place = &places.items[i];
         if (context->is_pixel_on_top && place->kind == MRG_PLACE_BODY)
             return place->start;
         if (place->kind == MRG_PLACE_BODY_END)
@@ -39,7 +39,7 @@ mrg_stamp_pixel(const MrgStampContext *context, MrgProposal *proposal)
     if (!context->base_url || !find_part(proposal, &pixel.part))
         return FALSE;
     g_autofree char *url = g_markup_escape_text(context->base_url, -1);
-    const GArray *places = mrg_proposal_places(proposal, pixel.part);
+    const MrgStampPlaces places = mrg_proposal_places(context, proposal, pixel.part);
     pixel.splice.start = find_place(context, places, proposal->texts[pixel.part].length);
     pixel.splice.text = mrg_arena_printf(
         context->arena,

@@ -19,15 +19,16 @@ is_link_element(const MrgHtml *html, const MrgHtmlToken *token)
 }
 
 static void
-add(GArray *places, MrgPlaceKind kind, gsize start, gsize end, char quote)
+add(GArray *places, MrgStampPlaceKind kind, gsize start, gsize end, char quote)
 {
-    const MrgPlace place = {kind, start, end - start, quote};
+    const MrgStampPlace place = {kind, start, end - start, quote, NULL};
     g_array_append_val(places, place);
 }
 
 /* Of two attributes of one name readers take the first. */
 static void
-add_href(const MrgHtml *html, const MrgHtmlToken *token, MrgPlaceKind kind, GArray *places)
+add_href(const MrgHtml *html, const MrgHtmlToken *token, MrgStampPlaceKind kind,
+         GArray *places)
 {
     MrgHtmlAttribute attribute, href = {0}, no_track = {0};
     for (gsize at = 0; mrg_html_next_attribute(html, token, &at, &attribute);) {
@@ -74,6 +75,130 @@ mrg_places_of_html(const char *text, gsize length, GArray *places)
     MrgHtml html;
     mrg_html_init(&html, text, length);
     scan(&html, FALSE, places);
+}
+
+gboolean
+mrg_places_are_none(const char *text, gsize length)
+{
+    MrgHtml html;
+    MrgHtmlToken token = {.type = MRG_HTML_TEXT};
+    g_autoptr(GArray) places = g_array_new(FALSE, FALSE, sizeof(MrgStampPlace));
+    mrg_html_init(&html, text, length);
+    while (mrg_html_next(&html, &token))
+        if (token.type == MRG_HTML_RAW)
+            return FALSE;
+    const char *open = memrchr(text, '<', length);
+    const char *close = memrchr(text, '>', length);
+    mrg_places_of_html(text, length, places);
+    return !places->len && !html.raw_name && (!open || (close && close > open)) &&
+           (token.type != MRG_HTML_COMMENT || text[length - 1] == '>');
+}
+
+gboolean
+mrg_places_measure(const char *text, gsize length, MrgStampPlace *place)
+{
+    gsize end = place->start;
+    if (place->quote) {
+        const char *quote = memchr(text + end, place->quote, length - end);
+        if (!quote)
+            return FALSE;
+        end = (gsize) (quote - text);
+    }
+    while (!place->quote && end < length && !strchr(" \t\r\n\f>", text[end]))
+        end++;
+    place->length = end - place->start;
+    return end < length;
+}
+
+/* ---- templates ---- */
+
+static gsize
+count(const char *text, gsize length, const char *what)
+{
+    gsize n = 0;
+    const char *end = text + length;
+    while ((text = memmem(text, (gsize) (end - text), what, strlen(what)))) {
+        text += strlen(what);
+        n++;
+    }
+    return n;
+}
+
+/* No quote within a tag of the template ended the value. */
+static gboolean
+is_whole(const char *text, gsize length)
+{
+    return count(text, length, "{") == count(text, length, "}");
+}
+
+static gboolean
+is_whole_tag(const MrgHtml *html, const MrgHtmlToken *token)
+{
+    MrgHtmlAttribute attribute;
+    for (gsize at = 0; mrg_html_next_attribute(html, token, &at, &attribute);)
+        if (strcspn(html->text + attribute.start, "{}") <
+                attribute.name_end - attribute.start ||
+            !is_whole(html->text + attribute.value, attribute.value_end - attribute.value))
+            return FALSE;
+    return strcspn(html->text + token->start, "{}") > token->name_length;
+}
+
+/* Whatever blocks it has begin and end in it. */
+static gboolean
+has_whole_blocks(const MrgHtml *html, const MrgHtmlToken *token)
+{
+    const char *text = html->text + token->start;
+    gsize n = token->end - token->start;
+    return count(text, n, "{{#") + count(text, n, "{{^") == count(text, n, "{{/") &&
+           !count(text, n, "{{else");
+}
+
+static gboolean
+is_whole_html(MrgHtml html)
+{
+    MrgHtmlToken token;
+    MrgHtml inside;
+    while (mrg_html_next(&html, &token)) {
+        if (token.type == MRG_HTML_START_TAG && !is_whole_tag(&html, &token))
+            return FALSE;
+        if ((token.type == MRG_HTML_COMMENT || token.type == MRG_HTML_RAW) &&
+            !has_whole_blocks(&html, &token))
+            return FALSE;
+        if (mrg_html_conditional(&html, &token, &inside) && !is_whole_html(inside))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* Comments of the template are no text, and may hold half a tag. */
+static void
+blank_comments(char *text)
+{
+    for (char *at = text; (at = strstr(at, "{{")); at++) {
+        gsize name = strspn(at, "{~");
+        gboolean is_long = g_str_has_prefix(at + name, "!--");
+        if (at[name] != '!')
+            continue;
+        char *end = strstr(at, is_long ? "--}}" : "}}");
+        char *tight = is_long ? strstr(at, "--~}}") : NULL;
+        end = tight && (!end || tight < end) ? tight : end;
+        if (!end)
+            return;
+        memset(at, ' ', (gsize) (end - at));
+    }
+}
+
+gboolean
+mrg_places_of_template(const char *text, gsize length, GArray *places)
+{
+    MrgHtml html;
+    g_autofree char *blank = g_strndup(text, length);
+    if (strlen(blank) != length)
+        return FALSE;
+    blank_comments(blank);
+    mrg_html_init(&html, blank, length);
+    mrg_places_of_html(blank, length, places);
+    return is_whole_html(html);
 }
 
 /* ---- text ---- */

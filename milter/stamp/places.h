@@ -20,16 +20,34 @@ typedef enum {
     MRG_PLACE_BASE,     /* the value of <base href> */
     MRG_PLACE_BODY,     /* behind <body>; empty */
     MRG_PLACE_BODY_END  /* before </body>; empty */
-} MrgPlaceKind;
+} MrgStampPlaceKind;
 
-typedef struct MrgPlace {
-    MrgPlaceKind kind;
+typedef struct MrgStampPlace {
+    MrgStampPlaceKind kind;
     gsize start, length; /* of a value without its quotes */
     char quote;          /* around a value: '"', '\'', or 0; a text has none */
-} MrgPlace;
+    gconstpointer link;  /* what is known of it already, or NULL */
+} MrgStampPlace;
 
-/* Appended to MrgPlace items, ascending. */
+typedef struct MrgStampPlaces {
+    const MrgStampPlace *items; /* ascending */
+    gsize n;
+} MrgStampPlaces;
+
+/* Appended to MrgStampPlace items, ascending. */
 void mrg_places_of_html(const char *text, gsize length, GArray *places);
 void mrg_places_of_text(const char *text, gsize length, GArray *places);
+
+/* Those of a template's text.  FALSE where a tag of it may not be what becomes of it: parts
+ * of the tag itself are made by the template, not its values alone.  Places in what the
+ * template leaves out are places, too. */
+gboolean mrg_places_of_template(const char *text, gsize length, GArray *places);
+
+/* Whether a piece of HTML has none, and begins no markup that does not end in it. */
+gboolean mrg_places_are_none(const char *text, gsize length);
+
+/* Where a value that begins at start ends: at its quote, or without one where an unquoted
+ * one does.  FALSE for none. */
+gboolean mrg_places_measure(const char *text, gsize length, MrgStampPlace *place);
 
 #endif

@@ -11,7 +11,6 @@
 #define MRG_STAMP_H
 
 #include "milter/stamp/chain.h"
-#include "milter/stamp/places.h"
 
 typedef struct MrgProposal {
     const MrgPart *parts;     /* of the layout */
@@ -46,8 +45,9 @@ MrgStampFunction mrg_stamp_list;
 /* Sealed for a purpose; inert in previews.  Arena. */
 const char *mrg_stamp_token(const MrgStampContext *context, MrgTokenPurpose purpose);
 
-/* MrgPlace items of what the part says now. */
-const GArray *mrg_proposal_places(MrgProposal *proposal, gsize part);
+/* Of what the part says now: as the context has them, or else found once. */
+MrgStampPlaces mrg_proposal_places(const MrgStampContext *context, MrgProposal *proposal,
+                                   gsize part);
 
 void mrg_proposal_set_header(MrgProposal *proposal, const char *name, const char *value);
 

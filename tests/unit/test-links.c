@@ -107,11 +107,11 @@ static char *
 places_of(const char *text, gboolean is_html)
 {
     GString *out = g_string_new(NULL);
-    g_autoptr(GArray) places = g_array_new(FALSE, FALSE, sizeof(MrgPlace));
+    g_autoptr(GArray) places = g_array_new(FALSE, FALSE, sizeof(MrgStampPlace));
     (is_html ? mrg_places_of_html : mrg_places_of_text)(text, strlen(text), places);
     gsize end = 0;
     for (guint i = 0; i < places->len; i++) {
-        const MrgPlace *place = &g_array_index(places, MrgPlace, i);
+        const MrgStampPlace *place = &g_array_index(places, MrgStampPlace, i);
         g_assert_cmpuint(place->start, >=, end);
         end = place->start + place->length;
         g_assert_cmpuint(end, <=, strlen(text));
@@ -407,6 +407,101 @@ previews_carry_inert_links(void)
     tear_down(&fixture);
 }
 
+/* ---- marks ---- */
+
+static char *
+describe(const MrgStampPlace *places, gsize n, const char *text)
+{
+    GString *out = g_string_new(NULL);
+    for (gsize i = 0; i < n; i++)
+        g_string_append_printf(out, "%d:%zu:%.*s:%d|", places[i].kind, places[i].start,
+                               (int) places[i].length, text + places[i].start,
+                               places[i].quote);
+    return g_string_free(out, FALSE);
+}
+
+typedef struct MarkCase {
+    const char *template;
+    gboolean is_told; /* by the marks alone */
+} MarkCase;
+
+/* A person with uid 7, markup in html and a link in link. */
+static void
+check_marks(const MarkCase *one)
+{
+    const MrgUtm utm = {0};
+    g_autoptr(MrgLinks) links = mrg_links_new("https://t.example", &utm);
+    const MrgMarker marker = mrg_links_marker(links);
+    const MrgCompileOptions options = {.marker = &marker};
+    const MrgTemplate template = {"t", one->template, strlen(one->template),
+                                  MRG_DIALECT_HANDLEBARS, MRG_ESCAPE_HTML};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MrgProgram) program = mrg_program_compile(&template, 1, &options, &error);
+    g_assert_no_error(error);
+    gsize n;
+    const MrgProgramField *fields = mrg_program_fields(program, &n);
+    MrgValue slots[8] = {{0}};
+    for (gsize i = 0; i < n; i++) {
+        const char *value = g_str_equal(fields[i].name, "html") ? "<b>x</b>"
+                            : g_str_equal(fields[i].name, "link")
+                                ? "<a href=\"https://l/\">"
+                            : g_str_equal(fields[i].name, "open") ? "<!-- "
+                                                                  : "7\">";
+        slots[i] = mrg_value_string(value, strlen(value));
+    }
+    g_autoptr(MrgArena) arena = mrg_arena_new();
+    MrgLandmarks marks = {0};
+    MrgStampPlaces places;
+    MrgBuffer out;
+    mrg_buffer_init(&out, 1 << 20);
+    mrg_buffer_append(&out, "before", 6);
+    const MrgRenderInput input = {.slots = slots, .arena = arena, .marks = &marks};
+    g_assert_true(mrg_program_run(program, 0, &input, &out, &error));
+    const char *text = out.data + 6;
+    g_assert_cmpint(mrg_links_find(links, arena, marks.items, marks.n, 6, text,
+                                   out.length - 6, &places),
+                    ==, one->is_told);
+    if (one->is_told) {
+        g_autoptr(GArray) found = g_array_new(FALSE, FALSE, sizeof(MrgStampPlace));
+        mrg_places_of_html(text, out.length - 6, found);
+        g_autofree char *a = describe(places.items, places.n, text);
+        g_autofree char *b =
+            describe((const MrgStampPlace *) (gpointer) found->data, found->len, text);
+        g_assert_cmpstr(a, ==, b);
+    }
+    mrg_buffer_clear(&out);
+}
+
+static void
+marks_tell_what_a_look_through_the_text_finds(void)
+{
+    static const MarkCase cases[] = {
+        {"<body><a href=\"https://a/\">x</a><a href='https://b/?u={{uid}}'>y</a></body>",
+         TRUE},
+        {"{{#if uid}}<a href=\"https://a/\">{{else}}<a href=\"https://b/\">{{/if}}z", TRUE},
+        {"{{#each (split \"1,2,3\" \",\")}}<a href=\"https://a/{{this}}\"><a "
+         "href=https://b>{{/each}}",
+         TRUE},
+        {"{{! <a href=\"https://a/\"> <!-- }}<a href=https://b>{{!-- <b title=\" --}}",
+         TRUE},
+        {"<a data-no-track href=\"https://a/\"><base href=\"https://x/{{uid}}\"><a href=p>",
+         TRUE},
+        {"<!--[if mso]>{{#if uid}}<v:rect href=\"https://a/\">{{/if}}<![endif]-->", TRUE},
+        {"<p {{uid}}>{{{html}}}<a href=\"https://a/\">", FALSE},
+        {"{{{html}}}<a href=\"https://a/\">{{uid}}", TRUE},
+        {"{{{link}}}<a href=\"https://a/\">{{uid}}", FALSE},
+        {"{{{open}}}<a href=\"https://a/\">--> {{uid}}", FALSE},
+        {"<a {{#if uid}}href=\"https://a/\"{{else}}href=\"https://b/\"{{/if}}>", FALSE},
+        {"<a title=\"{{default \"x\" uid}}\" href=\"https://a/\">", FALSE},
+        {"{{#if uid}}<!--{{/if}}<a href=\"https://a/\">-->", FALSE},
+        {"\\{{x}}<a href=\"https://a/\">{{uid}}", TRUE},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_test_message("%s", cases[i].template);
+        check_marks(&cases[i]);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -416,6 +511,7 @@ main(int argc, char **argv)
     g_test_add_func("/url/utm", campaign_parameters_are_added_once);
     g_test_add_func("/places/html", links_are_found_where_readers_find_them);
     g_test_add_func("/places/text", addresses_in_text_end_where_the_sentence_does);
+    g_test_add_func("/links/marks", marks_tell_what_a_look_through_the_text_finds);
     g_test_add_func("/links/tracked", links_lead_to_the_collector);
     g_test_add_func("/links/text", links_in_text_are_tracked_where_that_is_asked_for);
     g_test_add_func("/links/dynamic", links_made_of_values_carry_their_target);
