@@ -4,10 +4,10 @@
 #include <locale.h>
 #include <malloc.h>
 #include <sysexits.h>
-#include <syslog.h>
 
 #include "milter/clock.h"
 #include "milter/counters.h"
+#include "milter/log.h"
 #include "milter/service.h"
 
 static int
@@ -17,40 +17,6 @@ fail(int code, const GError *error)
     return code;
 }
 
-static GLogWriterOutput
-write_stderr(GLogLevelFlags level G_GNUC_UNUSED, const GLogField *fields, gsize n_fields,
-             gpointer data G_GNUC_UNUSED)
-{
-    for (gsize i = 0; i < n_fields; i++)
-        if (g_str_equal(fields[i].key, "MESSAGE"))
-            g_printerr("%s\n", (const char *) fields[i].value);
-    return G_LOG_WRITER_HANDLED;
-}
-
-static GLogWriterOutput
-write_syslog(GLogLevelFlags level, const GLogField *fields, gsize n_fields,
-             gpointer data G_GNUC_UNUSED)
-{
-    int priority = level & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL) ? LOG_ERR
-                   : level & G_LOG_LEVEL_WARNING                      ? LOG_WARNING
-                                                                      : LOG_INFO;
-    for (gsize i = 0; i < n_fields; i++)
-        if (g_str_equal(fields[i].key, "MESSAGE"))
-            syslog(priority, "%s", (const char *) fields[i].value);
-    return G_LOG_WRITER_HANDLED;
-}
-
-static void
-open_log(const MrgConf *conf)
-{
-    if (conf->milter_log == MRG_LOG_STDERR) {
-        g_log_set_writer_func(write_stderr, NULL, NULL);
-    } else {
-        openlog("merganser", LOG_PID, LOG_MAIL);
-        g_log_set_writer_func(write_syslog, NULL, NULL);
-    }
-}
-
 /* Reads the configuration and opens all it names, so that a daemon that runs can work. */
 static MrgPipeline *
 start(const char *path, GError **error)
@@ -58,7 +24,7 @@ start(const char *path, GError **error)
     g_autoptr(MrgConf) conf = mrg_conf_load(path, error);
     if (!conf)
         return NULL;
-    open_log(conf);
+    mrg_log_open("merganser", conf->milter_log == MRG_LOG_STDERR);
     return mrg_pipeline_new(conf, error);
 }
 
