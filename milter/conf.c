@@ -45,6 +45,12 @@ typedef struct QuietSettings {
 #include "conf/settings.def"
 } QuietSettings;
 
+/* A [site NAME] section, the same. */
+typedef struct SiteSettings {
+#define SITE_SETTING(key, kind, fallback, choices, help) MrgConf##kind key;
+#include "conf/settings.def"
+} SiteSettings;
+
 static const Info settings[] = {
 #define SETTING(section, key, kind, fallback, choices, help) \
     {#section,                                               \
@@ -75,10 +81,38 @@ static const Info quiet_settings[] = {
 #include "conf/settings.def"
 };
 
+static const Info site_settings[] = {
+#define SITE_SETTING(key, kind, fallback, choices, help) \
+    {"site",                                             \
+     #key,                                               \
+     KIND_##kind,                                        \
+     fallback,                                           \
+     choices,                                            \
+     help,                                               \
+     G_STRUCT_OFFSET(SiteSettings, key)},
+#include "conf/settings.def"
+};
+
+/* The sections of which there may be several, each with a name. */
+static const struct {
+    const char *section;
+    const char *name; /* an example */
+    const Info *table;
+    gsize n;
+    const char *help;
+} rules[] = {
+    {"cap", "daily", cap_settings, G_N_ELEMENTS(cap_settings),
+     "A frequency cap over all senders; any number of such sections, all must pass."},
+    {"quiet", "night", quiet_settings, G_N_ELEMENTS(quiet_settings),
+     "Hours of the person's clock in which no mail goes out; any number of such sections."},
+    {"site", "shop", site_settings, G_N_ELEMENTS(site_settings),
+     "A web site whose pages send events to the collector; any number of such sections."},
+};
+
 static const char *const section_names[] = {
 #define SECTION(name, help) #name,
 #include "conf/settings.def"
-    "cap", "quiet", "plugin"};
+    "cap", "quiet", "site", "plugin"};
 
 /* The verdicts in the order of on_exceed's choices. */
 static const MrgVerdict exceed_verdicts[] = {MRG_VERDICT_DROP, MRG_VERDICT_REJECT,
@@ -171,11 +205,23 @@ suggestion(const char *word, const char *const *words, gsize n, MrgArena *arena)
 static const Info *
 table_of(const char *section, gsize *n)
 {
-    gboolean is_cap = g_str_equal(section, "cap"), is_quiet = g_str_equal(section, "quiet");
-    *n = is_cap     ? G_N_ELEMENTS(cap_settings)
-         : is_quiet ? G_N_ELEMENTS(quiet_settings)
-                    : G_N_ELEMENTS(settings);
-    return is_cap ? cap_settings : is_quiet ? quiet_settings : settings;
+    for (gsize i = 0; i < G_N_ELEMENTS(rules); i++) {
+        if (!g_str_equal(rules[i].section, section))
+            continue;
+        *n = rules[i].n;
+        return rules[i].table;
+    }
+    *n = G_N_ELEMENTS(settings);
+    return settings;
+}
+
+static const char *
+example_of(const char *section)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(rules); i++)
+        if (g_str_equal(rules[i].section, section))
+            return rules[i].name;
+    return "";
 }
 
 static const Info *
@@ -245,8 +291,7 @@ read_rule(MrgConf *conf, const MrgIni *ini, guint at, gpointer written, GError *
     const Info *table = table_of(head->section, &n);
     if (!*head->name)
         return mrg_ini_fail(ini, head->line, error, "a %s needs a name: [%s %s]",
-                            head->section, head->section,
-                            table == cap_settings ? "daily" : "night");
+                            head->section, head->section, example_of(head->section));
     store_fallbacks(table, n, written, conf->arena);
     for (guint i = at + 1; i < end; i++)
         if (!store_entry(ini, &g_array_index(ini->entries, MrgIniEntry, i), written,
@@ -368,6 +413,28 @@ read_quiet(MrgConf *conf, const MrgIni *ini, guint at, MrgQuiet *quiet, GError *
 }
 
 static gboolean
+read_site(MrgConf *conf, const MrgIni *ini, guint at, MrgSiteConf *site, GError **error)
+{
+    const MrgIniEntry *head = &g_array_index(ini->entries, MrgIniEntry, at);
+    SiteSettings written = {0};
+    if (!read_rule(conf, ini, at, &written, error))
+        return FALSE;
+    *site = (MrgSiteConf){.name = mrg_arena_strdup(conf->arena, head->name),
+                          .key = written.key,
+                          .origins = written.origins};
+    for (MrgConfLIST origin = written.origins; *origin; origin++)
+        if ((!g_str_has_prefix(*origin, "https://") &&
+             !g_str_has_prefix(*origin, "http://")) ||
+            strchr(strstr(*origin, "//") + 2, '/'))
+            return mrg_ini_fail(ini, head->line, error,
+                                "'origins' in [site %s] must be such as "
+                                "https://shop.example.com, without a path",
+                                head->name);
+    return *written.key || mrg_ini_fail(ini, head->line, error,
+                                        "'key' in [site %s] must not be empty", head->name);
+}
+
+static gboolean
 read_plugin(MrgConf *conf, const MrgIni *ini, guint at, MrgPluginConf *plugin,
             GError **error)
 {
@@ -413,6 +480,7 @@ read_sections(MrgConf *conf, const MrgIni *ini, GError **error)
     MrgCap *caps = mrg_arena_array(conf->arena, MrgCap, ini->entries->len);
     MrgQuiet *quiets = mrg_arena_array(conf->arena, MrgQuiet, ini->entries->len);
     MrgPluginConf *plugins = mrg_arena_array(conf->arena, MrgPluginConf, ini->entries->len);
+    MrgSiteConf *sites = mrg_arena_array(conf->arena, MrgSiteConf, ini->entries->len);
     for (guint i = 0; i < ini->entries->len; i = section_end(ini, i)) {
         const MrgIniEntry *head = &g_array_index(ini->entries, MrgIniEntry, i);
         gboolean is_read;
@@ -420,6 +488,8 @@ read_sections(MrgConf *conf, const MrgIni *ini, GError **error)
             is_read = read_cap(conf, ini, i, &caps[conf->policy.n_caps++], error);
         else if (g_str_equal(head->section, "quiet"))
             is_read = read_quiet(conf, ini, i, &quiets[conf->policy.n_quiets++], error);
+        else if (g_str_equal(head->section, "site"))
+            is_read = read_site(conf, ini, i, &sites[conf->n_sites++], error);
         else if (g_str_equal(head->section, "plugin"))
             is_read = read_plugin(conf, ini, i, &plugins[conf->n_plugins++], error);
         else
@@ -433,6 +503,7 @@ read_sections(MrgConf *conf, const MrgIni *ini, GError **error)
     conf->policy.pause_unsubscribe_us = conf->pause_on_unsubscribe;
     conf->policy.has_wishes = *conf->policy_frequency_field != '\0';
     conf->plugins = plugins;
+    conf->sites = sites;
     conf->policy.consent_default = conf->policy_consent_default == MRG_DEFAULT_GRANTED
                                        ? MRG_CONSENT_GRANTED
                                        : MRG_CONSENT_DENIED;
@@ -531,15 +602,6 @@ mrg_conf_open_store(const MrgConf *conf, GError **error)
                           plugin->n_settings, error);
 }
 
-static void
-describe_rules(const char *section, const char *help, const Info *table, gsize n,
-               MrgConfVisit visit, gpointer context)
-{
-    visit(section, NULL, NULL, help, context);
-    for (gsize i = 0; i < n; i++)
-        visit(section, table[i].key, table[i].fallback, table[i].help, context);
-}
-
 void
 mrg_conf_describe(MrgConfVisit visit, gpointer context)
 {
@@ -556,14 +618,11 @@ mrg_conf_describe(MrgConfVisit visit, gpointer context)
                 visit(sections[s].name, settings[i].key, settings[i].fallback,
                       settings[i].help, context);
     }
-    describe_rules(
-        "cap NAME",
-        "A frequency cap over all senders; any number of such sections, all must "
-        "pass.",
-        cap_settings, G_N_ELEMENTS(cap_settings), visit, context);
-    describe_rules(
-        "quiet NAME",
-        "Hours of the person's clock in which no mail goes out; any number of such "
-        "sections.",
-        quiet_settings, G_N_ELEMENTS(quiet_settings), visit, context);
+    for (gsize i = 0; i < G_N_ELEMENTS(rules); i++) {
+        g_autofree char *name = g_strconcat(rules[i].section, " NAME", NULL);
+        visit(name, NULL, NULL, rules[i].help, context);
+        for (gsize j = 0; j < rules[i].n; j++)
+            visit(name, rules[i].table[j].key, rules[i].table[j].fallback,
+                  rules[i].table[j].help, context);
+    }
 }

@@ -42,6 +42,12 @@ typedef struct MrgPluginConf {
     gsize n_settings;
 } MrgPluginConf;
 
+/* The section [site NAME]. */
+typedef struct MrgSiteConf {
+    const char *name, *key;
+    MrgConfLIST origins;
+} MrgSiteConf;
+
 typedef struct MrgConf {
     gint references; /* atomic */
     MrgArena *arena;
@@ -50,6 +56,8 @@ typedef struct MrgConf {
     const MrgSchema *schema;
     const MrgPluginConf *plugins;
     gsize n_plugins;
+    const MrgSiteConf *sites;
+    gsize n_sites;
 #define SETTING(section, key, kind, fallback, choices, help) MrgConf##kind section##_##key;
 #include "conf/settings.def"
 } MrgConf;
