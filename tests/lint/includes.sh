@@ -44,5 +44,6 @@ only 'sqlite3' 'plugins/sqlite/'
 only 'sodium' 'milter/person/key\.c|milter/stamp/token\.c|collect/journal(-file)?\.c'
 only 'gmodule' 'milter/plugin\.c'
 only 'unicode/' 'render/locale\.c'
-only 'jansson' 'milter/json\.c|ctl/|plugins/jsonl/'
+only 'microhttpd' 'collect/'
+only 'jansson' 'milter/json\.c|ctl/|collect/|plugins/jsonl/'
 plan

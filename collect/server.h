@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * server: reads requests, has them answered, and ends without dropping one.
+ */
+#ifndef MRG_SERVER_H
+#define MRG_SERVER_H
+
+#include "collect/collector.h"
+
+typedef struct MrgServer MrgServer;
+
+/* Listens; the collector is borrowed. */
+MrgServer *mrg_server_start(MrgCollector *collector, GError **error);
+guint mrg_server_port(const MrgServer *server);
+
+/* Once a second: ends connections that take too long over a request. */
+void mrg_server_tick(MrgServer *server);
+
+/* Takes no new connection, answers what has begun, and ends. */
+void mrg_server_stop(MrgServer *server);
+
+#endif
