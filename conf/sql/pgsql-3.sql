@@ -225,6 +225,27 @@ BEGIN
         <> merganser.mrg_merge_engagements(p.engagement, excluded.engagement);
 END $$;
 
+-- The same for rows that a router passes on.
+CREATE FUNCTION merganser.mrg_import_rows(p_lines bigint[], p_kinds text[], p_keys bytea[],
+    p_as text[], p_bs text[], p_ms bigint[], p_ns bigint[])
+RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN
+    CREATE TEMPORARY TABLE incoming (line bigint, kind "char", key bytea, a text, b text,
+        m bigint, n bigint);
+    INSERT INTO pg_temp.incoming
+    SELECT line, kind::"char", key, a, b, m, n
+    FROM unnest(p_lines, p_kinds, p_keys, p_as, p_bs, p_ms, p_ns)
+        AS t (line, kind, key, a, b, m, n);
+    PERFORM merganser.mrg_import();
+    DROP TABLE pg_temp.incoming;
+    RETURN cardinality(p_lines);
+END $$;
+
+CREATE FUNCTION merganser.mrg_end_hold(p_message bytea) RETURNS bigint LANGUAGE sql AS $$
+    WITH ended AS (DELETE FROM merganser.hold WHERE message = p_message RETURNING 1)
+    SELECT count(*) FROM ended
+$$;
+
 -- The suppressions stay, and the version, raised, so that no decision in flight goes through;
 -- so do holds, until the MTA has deleted the copies.
 CREATE OR REPLACE FUNCTION merganser.mrg_erase(p_key bytea, p_at bigint) RETURNS void

@@ -11,6 +11,7 @@
 #define CANCEL_GRACE_US (200 * 1000)
 #define CANCELED "57014"
 #define TCP_TIMEOUT_MS "5000"
+#define NOT_SUPPORTED "0A000" /* conf/sql/plproxy.sql has one of these */
 
 #define STATE \
     "version, history, engagement, consents, suppressions, verdict, \"until\", reason"
@@ -45,7 +46,7 @@ static const Call calls[MRG_PG_N] = {
     [MRG_PG_SWAP] = {"mrg_swap", "SELECT merganser.mrg_swap($1, $2, $3)::integer"},
     [MRG_PG_PUT_HOLD] = {"mrg_put_hold", "SELECT merganser.mrg_put_hold($1, $2, $3, $4, "
                                          "$5, $6, $7, $8, $9)"},
-    [MRG_PG_END_HOLD] = {"mrg_end_hold", "DELETE FROM merganser.hold WHERE message = $1"},
+    [MRG_PG_END_HOLD] = {"mrg_end_hold", "SELECT merganser.mrg_end_hold($1)"},
     [MRG_PG_CAMPAIGN_NUMBER] = {"mrg_campaign_number",
                                 "SELECT merganser.mrg_campaign_number($1)"},
     [MRG_PG_LINK_NUMBERS] = {"mrg_link_numbers",
@@ -98,7 +99,10 @@ mrg_pgsql_fail(GError **error, MrgPgsqlAnswer answer, const char *sqlstate,
         code = code_of(sqlstate);
         text = g_strdup_printf(
             "PostgreSQL refused with SQLSTATE %s%s", sqlstate,
-            is_shared_session(sqlstate)
+            strcmp(sqlstate, NOT_SUPPORTED) == 0
+                ? "; people on several shards cannot share an account: no cap may have "
+                  "scope domain or household"
+            : is_shared_session(sqlstate)
                 ? "; behind a pgbouncer in transaction mode, set prepare = no"
             : code == MRG_STORE_ERROR_SCHEMA ? "; run merganser db init"
                                              : "");

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs the store contract against a PostgreSQL of its own: a new cluster in a temporary
 # folder, reached by a unix socket alone, stopped by its own pid file at the end.  With
-# MRG_THROUGH_PGBOUNCER through a pgbouncer in transaction mode (pgbouncer.sh).
+# MRG_THROUGH_PGBOUNCER through a pgbouncer in transaction mode (pgbouncer.sh), with
+# MRG_THROUGH_PLPROXY through PL/Proxy over two databases (plproxy.sh).
 set -eu
 
 skip() {
@@ -20,6 +21,10 @@ done
 
 if [ -n "${MRG_THROUGH_PGBOUNCER:-}" ]; then
     pgbouncer=$(PATH=$PATH:/usr/sbin command -v pgbouncer) || skip "there is no pgbouncer"
+fi
+if [ -n "${MRG_THROUGH_PLPROXY:-}" ]; then
+    ls /usr/share/postgresql/*/extension/plproxy.control >/dev/null 2>&1 ||
+        skip "there is no PL/Proxy"
 fi
 
 # PostgreSQL refuses to run as root.
@@ -87,6 +92,22 @@ END
     done
     MRG_TEST_PGSQL_PREPARE=no
     export MRG_TEST_PGSQL_PREPARE
+elif [ -n "${MRG_THROUGH_PLPROXY:-}" ]; then
+    run="$server/psql -X -q -1 -v ON_ERROR_STOP=1 -h $folder -U merganser"
+    for name in shard_0 shard_1 proxy; do
+        "$server/createdb" -h "$folder" -U merganser "$name" || fail "there is no database $name"
+    done
+    sql=$G_TEST_SRCDIR/../conf/sql
+    for name in shard_0 shard_1; do
+        cat "$sql/pgsql.sql" "$sql/pgsql-2.sql" "$sql/pgsql-3.sql" |
+            $run "$name" >"$folder/log" 2>&1 || fail "the tables cannot be made"
+    done
+    $run -v user=merganser -v password=any -v host_0="$folder" -v port_0=5432 \
+        -v dbname_0=shard_0 -v host_1="$folder" -v port_1=5432 -v dbname_1=shard_1 \
+        -f "$sql/plproxy.sql" proxy >"$folder/log" 2>&1 || fail "plproxy.sql cannot be run"
+    conninfo="host=$folder user=merganser dbname=proxy"
+    MRG_TEST_PGSQL_SHARDS="host=$folder user=merganser dbname=shard_"
+    export MRG_TEST_PGSQL_SHARDS
 else
     $as "$server/pg_basebackup" -h "$folder" -U merganser -D "$folder/replica" -R -c fast -N \
         >"$folder/log" 2>&1 || fail "pg_basebackup failed"

@@ -40,9 +40,28 @@ pgsql_run(const char *sql)
     pgsql_run_on(g_getenv("MRG_TEST_PGSQL"), sql);
 }
 
+/* Two databases behind a router keep their tables. */
+static void
+empty_shards(const char *shards)
+{
+    for (guint i = 0; i < 2; i++) {
+        g_autofree char *conninfo = g_strdup_printf("%s%u", shards, i);
+        pgsql_run_on(conninfo,
+                     "SET session_replication_role = replica; TRUNCATE merganser.profile, "
+                     "merganser.person, merganser.consent_log, merganser.suppression, "
+                     "merganser.event, merganser.outcome, merganser.hold, "
+                     "merganser.campaign, merganser.link RESTART IDENTITY");
+    }
+}
+
 void
 pgsql_reset(void)
 {
+    const char *shards = g_getenv("MRG_TEST_PGSQL_SHARDS");
+    if (shards) {
+        empty_shards(shards);
+        return;
+    }
     PGconn *pg = connect_pgsql();
     run_pgsql(pg, "SET client_min_messages = warning");
     run_pgsql(pg, "DROP SCHEMA IF EXISTS merganser CASCADE");
@@ -436,6 +455,34 @@ months_are_made_ahead_and_dropped(Fixture *fixture, gconstpointer plugin G_GNUC_
     g_assert_false(load(fixture, 1, 3).is_repeat);
 }
 
+/* ---- shards --------------------------------------------------------------- */
+
+static void
+people_are_on_two_shards(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    for (guint i = 0; i < 8; i++) {
+        MrgOutcome what = outcome(i, i, 0, "x");
+        g_assert_cmpint(commit(fixture, &what), ==, MRG_COMMIT_DONE);
+        g_assert_true(load(fixture, i, i).is_repeat);
+    }
+    assert_pgsql("SELECT count(*) FROM merganser.event", "8");
+    assert_pgsql("SELECT count(*) FROM merganser_0.event", "4");
+    assert_pgsql("SELECT count(*) FROM merganser_1.person WHERE get_byte(key, 0) % 2 = 1",
+                 "4");
+}
+
+static void
+what_spans_shards_is_refused(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    g_autoptr(GError) error = NULL;
+    MrgPersonKey key = person(1), shared = person(2);
+    MrgState state;
+    g_assert_false(mrg_store_load(fixture->store, &key, NULL, &shared, 1, &state,
+                                  fixture->arena, soon(), &error));
+    g_assert_error(error, MRG_STORE_ERROR, MRG_STORE_ERROR_UNAVAILABLE);
+    g_assert_nonnull(strstr(error->message, "no cap may have scope domain"));
+}
+
 /* ---- cases -------------------------------------------------------------- */
 
 const Case pgsql_only[] = {
@@ -456,5 +503,11 @@ const Case pgsql_empty[] = {
     {"schema/missing", missing_tables_are_an_error_of_schema},
     {"upgrade/1", tables_of_version_1_are_upgraded},
     {"upgrade/2", tables_of_version_2_are_upgraded},
+    {NULL, NULL},
+};
+
+const Case pgsql_shards[] = {
+    {"shards/spread", people_are_on_two_shards},
+    {"shards/shared", what_spans_shards_is_refused},
     {NULL, NULL},
 };
