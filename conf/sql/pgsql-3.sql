@@ -185,7 +185,7 @@ CREATE AGGREGATE merganser.mrg_merge_fields (jsonb) (SFUNC = jsonb_concat, STYPE
 -- (address, fields as one object in which null removes, how many do), 'c' consent (purpose,
 -- source, state, at), 's' suppression (scope, reason, at, until), 'e' engagements (-, lines).
 CREATE OR REPLACE FUNCTION merganser.mrg_import() RETURNS void
-LANGUAGE plpgsql SET work_mem = '128MB' AS $$
+LANGUAGE plpgsql SET work_mem = '256MB' AS $$
 DECLARE
     v_row record;
 BEGIN
@@ -200,13 +200,22 @@ BEGIN
         WHERE p.key = n.key AND (p.address, p.fields)
             <> (n.address, jsonb_strip_nulls(p.fields || n.fields));
     END IF;
-    INSERT INTO merganser.profile AS p (key, address, fields)
-    SELECT key, max(a), CASE WHEN sum(m) = 0 THEN merganser.mrg_merge_fields(b::jsonb)
-        ELSE jsonb_strip_nulls(merganser.mrg_merge_fields(b::jsonb)) END
-    FROM (SELECT * FROM pg_temp.incoming WHERE kind = 'p' ORDER BY key, line) i GROUP BY key
-    ON CONFLICT (key) DO UPDATE SET address = excluded.address,
-        fields = p.fields || excluded.fields
-    WHERE (p.address, p.fields) <> (excluded.address, p.fields || excluded.fields);
+    BEGIN
+        INSERT INTO merganser.profile AS p (key, address, fields)
+        SELECT key, a, CASE WHEN m = 0 THEN b::jsonb ELSE jsonb_strip_nulls(b::jsonb) END
+        FROM pg_temp.incoming WHERE kind = 'p' ORDER BY key
+        ON CONFLICT (key) DO UPDATE SET address = excluded.address,
+            fields = p.fields || excluded.fields
+        WHERE (p.address, p.fields) <> (excluded.address, p.fields || excluded.fields);
+    EXCEPTION WHEN cardinality_violation THEN
+        -- Somebody is there twice, which costs more, and is rare.
+        INSERT INTO merganser.profile AS p (key, address, fields)
+        SELECT key, max(a), jsonb_strip_nulls(merganser.mrg_merge_fields(b::jsonb))
+        FROM (SELECT * FROM pg_temp.incoming WHERE kind = 'p' ORDER BY key, line) i GROUP BY key
+        ON CONFLICT (key) DO UPDATE SET address = excluded.address,
+            fields = p.fields || excluded.fields
+        WHERE (p.address, p.fields) <> (excluded.address, p.fields || excluded.fields);
+    END;
 
     INSERT INTO merganser.consent_log (key, purpose, state, at, source)
     SELECT key, a, m, n, b FROM pg_temp.incoming WHERE kind = 'c' ORDER BY line

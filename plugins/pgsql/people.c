@@ -202,9 +202,8 @@ mrg_pgsql_import_within(PGconn *pg, MrgProfileNext next, gpointer context, guint
     PQsetnonblocking(pg, 0);
     gboolean is_done = copy_in(pg, next, context, n, error);
     PQsetnonblocking(pg, 1);
-    return is_done &&
-           mrg_pgsql_run_only(pg, "ANALYZE pg_temp.incoming; SELECT merganser.mrg_import()",
-                              LONG_US, "import", error);
+    return is_done && mrg_pgsql_run_only(pg, "SELECT merganser.mrg_import()", LONG_US,
+                                         "import", error);
 }
 
 static gboolean
