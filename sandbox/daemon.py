@@ -15,6 +15,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 
 from sandbox.postfix import SOURCE, SandboxError, wait_for
 
@@ -232,13 +233,14 @@ class Merganser:
             return None
         process, self.process = self.process, None
         process.send_signal(signal.SIGTERM)
-        self._wake()
-        try:
-            return process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise SandboxError(f"merganser-milter did not stop within {seconds} seconds") from None
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._wake()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.wait(0.1)
+        process.kill()
+        process.wait()
+        raise SandboxError(f"merganser-milter did not stop within {seconds} seconds")
 
     def _wake(self):
         """libmilter looks for the signal every five seconds, and at every connection."""
