@@ -147,6 +147,30 @@ strip_line_ends(const char *content, gsize *length)
     return text;
 }
 
+/* How many '=' are missing at the end of a text in base64, which GMime's decoder would not
+ * forgive as readers do: it drops the bytes before them.  -1 where readers see different
+ * texts: a cut letter, or more text behind the padding. */
+static int
+missing_padding(const char *content, gsize length)
+{
+    gsize n_letters = 0;
+    int n_padding = 0;
+    for (gsize i = 0; i < length; i++) {
+        char c = content[i];
+        if (c == '=')
+            n_padding++;
+        else if (g_ascii_isalnum(c) || c == '+' || c == '/')
+            n_letters++;
+        else
+            continue;
+        if (c != '=' && n_padding)
+            return -1;
+    }
+    if (n_letters % 4 == 1)
+        return -1;
+    return n_letters % 4 ? MAX(0, 4 - (int) (n_letters % 4) - n_padding) : 0;
+}
+
 static GByteArray *
 decode_transfer(const char *content, gsize length, GMimeContentEncoding encoding)
 {
@@ -156,8 +180,12 @@ decode_transfer(const char *content, gsize length, GMimeContentEncoding encoding
         content = stripped = strip_line_ends(content, &length);
     g_mime_encoding_init_decode(&state, encoding);
     GByteArray *bytes = g_byte_array_new();
-    g_byte_array_set_size(bytes, (guint) g_mime_encoding_outlen(&state, length) + 1);
+    g_byte_array_set_size(bytes, (guint) g_mime_encoding_outlen(&state, length) + 4);
     gsize n = g_mime_encoding_step(&state, content, length, (char *) bytes->data);
+    int missing =
+        encoding == GMIME_CONTENT_ENCODING_BASE64 ? missing_padding(content, length) : 0;
+    if (missing > 0)
+        n += g_mime_encoding_step(&state, "==", (gsize) missing, (char *) bytes->data + n);
     n += g_mime_encoding_flush(&state, "", 0, (char *) bytes->data + n);
     g_byte_array_set_size(bytes, (guint) n);
     return bytes;
@@ -184,8 +212,13 @@ read_text(MrgLayout *layout, MrgPart *part, const MrgPiece *piece, const char *b
     GMimeContentEncoding encoding = GMIME_CONTENT_ENCODING_DEFAULT;
     if (!find_encoding(piece, part->name, &encoding, error))
         return FALSE;
-    g_autoptr(GByteArray) bytes = decode_transfer(
-        body + part->content.start, part->content.end - part->content.start, encoding);
+    const char *content = body + part->content.start;
+    gsize content_length = part->content.end - part->content.start;
+    if (encoding == GMIME_CONTENT_ENCODING_BASE64 &&
+        missing_padding(content, content_length) < 0)
+        return fail(error, MRG_ERROR_STRUCTURE,
+                    "%s: its base64 is cut or goes on behind its end", part->name);
+    g_autoptr(GByteArray) bytes = decode_transfer(content, content_length, encoding);
     const char *charset = g_mime_content_type_get_parameter(piece->type, "charset");
     gsize length = 0;
     g_autofree char *text =

@@ -107,6 +107,17 @@ def soft_breaks_and_trailing_spaces_are_not_text(bench):
 
 
 @tap.case
+def base64_that_readers_forgive_hides_no_template(bench):
+    field_line = "Content-Transfer-Encoding: base64"
+    for body in (b"SGkge0ZpcnN0TmFtZX0\r\n", b"SGkge0Zp!!cnN0\r\n\r\n  TmFtZX0", b"SGkge0ZpcnN0TmFtZX0=",
+                 b"SGkge0ZpcnN0TmFtZX0hIQ=\r\n", b"SGkge0ZpcnN0TmFtZX0hIQ\r\n"):
+        copy = bench.merged(message(body, field_line))
+        tap.true(text_of(copy).rstrip("!\n") == "Hi \u00c4nn", f"{body} became {text_of(copy)!r}")
+    for body in (b"SGkh\r\nSGk=\r\ne0ZpcnN0TmFtZX0=\r\n", b"SGkhe\r\n"):
+        refused(bench.send(message(body, field_line))[1], 550, "5.6.0", "its base64 is cut or goes on")
+
+
+@tap.case
 def dots_and_from_lines_need_no_care_of_others(bench):
     body = b".\r\n..\r\n.{FirstName}\r\nFrom {FirstName}\r\nFrom x\r\n"
     copy = bench.merged(message(body), BOB)

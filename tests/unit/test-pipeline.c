@@ -463,7 +463,7 @@ what_cannot_be_merged_is_refused_with_its_place(void)
          "550 5.6.0 fields of a part"},
         {MIXED "{{x}}\n--b\n\nx\n--b--\n", "550 5.6.0 fields of a part"},
         {MIXED "--b\n\nx\n--b--\n{{x}}\n", "550 5.6.0 fields of a part"},
-        {"X-Campaign: a\nContent-Transfer-Encoding: base64\n\n{{x}}\n",
+        {"X-Campaign: a\nContent-Transfer-Encoding: base64\n\n{{Zm9v}}\n",
          "550 5.6.0 part text/plain:1:1: "},
         {"X-Campaign: a\n\n{{secret}}\n", "550 5.6.0 part text/plain:1:"},
         {"X-Campaign: a\n\n{{#each this}}{{@key}}{{/each}}\n",
