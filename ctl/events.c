@@ -152,9 +152,8 @@ mrg_verb_events_load(MrgTool *tool, int argc, char **argv)
         code = events_open(&events, tool);
     if (code)
         return code;
-    if (!journal)
-        return mrg_verb_usage("--journal FOLDER is missing");
-    events.reader = mrg_journal_reader_open(journal, &error);
+    events.reader =
+        mrg_journal_reader_open(journal ? journal : events.conf->collector_journal, &error);
     if (!events.reader)
         return mrg_verb_fail(error);
     MrgLoadOptions options = options_of(&events);

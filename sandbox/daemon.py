@@ -142,10 +142,11 @@ class Merganser:
 
     def tool(self, *arguments, check=True, conf=None, **options):
         """Runs merganser(1) with this configuration."""
+        if "input" not in options:
+            options["stdin"] = subprocess.DEVNULL
         result = subprocess.run(
             [str(self.build / "merganser"), "-c", str(conf or self.conf), *map(str, arguments)],
-            capture_output=True, text=True, encoding="utf-8", stdin=subprocess.DEVNULL,
-            **self._identity(), **options,
+            capture_output=True, text=True, encoding="utf-8", **self._identity(), **options,
         )
         if check and result.returncode:
             words = " ".join(map(str, arguments[:2]))

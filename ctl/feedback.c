@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * feedback: what mailbox providers and remote servers send back, and what follows from it.
+ *
+ * Whose copy a report is about, its header says: a sealed reference, or the token of its
+ * one-click link, which nobody can make up.  An address in a report proves nothing:
+ * somebody who wants Ann to get no mail could send one, so it is believed only where the
+ * configuration says that reports come by a way that strangers cannot use.
+ */
+#include "config.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "ctl/verb.h"
+#include "milter/clock.h"
+#include "milter/hits.h"
+#include "milter/message/mime.h"
+#include "milter/message/report.h"
+#include "milter/stamp/token.h"
+
+#define WORD_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+typedef struct Feedback {
+    MrgPeople *people;
+    const char *recipient; /* of the report's envelope, for VERP; or NULL */
+    gint64 now_us;
+    guint n_reports, n_suppressed, n_unresolved, n_others;
+} Feedback;
+
+/* What one recipient of a report comes to. */
+typedef struct Finding {
+    MrgDeliveryState state;
+    gboolean is_opt_out; /* a complaint that only asks to be left out */
+    const char *code;
+} Finding;
+
+/* ---- whose ------------------------------------------------------------- */
+
+/* The first word in the text that is a token of ours, for one of the two purposes. */
+static gboolean
+find_token(const Feedback *self, const char *text, MrgToken *token)
+{
+    const MrgKeyring *keyring = self->people->keyring;
+    char target[MRG_TARGET_MAX + 1];
+    while (*text) {
+        gsize length = strspn(text, WORD_CHARACTERS);
+        if (length == MRG_TOKEN_LENGTH &&
+            (mrg_token_open(keyring, text, length, MRG_TOKEN_REPORT, token, target) ||
+             mrg_token_open(keyring, text, length, MRG_TOKEN_UNSUBSCRIBE, token, target)))
+            return TRUE;
+        text += length ? length : 1;
+    }
+    return FALSE;
+}
+
+/* user=domain behind the plus of the local part, as Postfix writes it (VERP_README); NULL
+ * where there is none.  The caller frees. */
+static char *
+read_verp(const char *recipient)
+{
+    const char *plus = recipient ? strchr(recipient, '+') : NULL;
+    const char *at = recipient ? strrchr(recipient, '@') : NULL;
+    if (!plus || !at || at < plus)
+        return NULL;
+    char *address = g_strndup(plus + 1, (gsize) (at - plus - 1));
+    char *equals = strrchr(address, '=');
+    if (equals) {
+        *equals = '@';
+        return address;
+    }
+    g_free(address);
+    return NULL;
+}
+
+static gboolean
+find_address(const Feedback *self, const char *address, MrgToken *token)
+{
+    MrgArena *arena = self->people->arena;
+    g_autofree char *verp = *address ? NULL : read_verp(self->recipient);
+    const char *normal = mrg_address_normalise(verp ? verp : address, arena);
+    *token = (MrgToken){0};
+    if (!normal)
+        return FALSE;
+    mrg_person_key(self->people->keyring, normal, &token->person);
+    return TRUE;
+}
+
+/* ---- what -------------------------------------------------------------- */
+
+/* RFC 3463: what says that there is no such mailbox, and will not be. */
+static gboolean
+is_hard(const char *status)
+{
+    static const char *const hard[] = {"5.0.0", "5.1.0", "5.1.1",  "5.1.2",
+                                       "5.1.3", "5.1.6", "5.1.10", "5.2.1"};
+    for (gsize i = 0; i < G_N_ELEMENTS(hard); i++)
+        if (strcmp(hard[i], status) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+/* FALSE where nothing follows. */
+static gboolean
+judge(const MrgReport *report, const MrgReportRecipient *recipient, Finding *finding)
+{
+    *finding = (Finding){.code = recipient->status};
+    if (report->kind == MRG_REPORT_FEEDBACK) {
+        finding->state = MRG_DELIVERY_COMPLAINT;
+        finding->is_opt_out = g_str_has_prefix(report->feedback_type, "opt-out");
+        return g_ascii_strcasecmp(report->feedback_type, "not-spam") != 0;
+    }
+    if (g_ascii_strcasecmp(recipient->action, "failed") == 0)
+        finding->state = is_hard(recipient->status) ? MRG_DELIVERY_HARD_BOUNCE
+                                                    : MRG_DELIVERY_SOFT_BOUNCE;
+    else if (g_ascii_strcasecmp(recipient->action, "delayed") == 0)
+        finding->state = MRG_DELIVERY_DEFERRED;
+    else if (g_ascii_strcasecmp(recipient->action, "delivered") == 0)
+        finding->state = MRG_DELIVERY_SENT;
+    else
+        return FALSE;
+    return TRUE;
+}
+
+/* ---- what follows ------------------------------------------------------ */
+
+typedef struct Counting {
+    guint64 message; /* that does not count */
+    guint n;
+} Counting;
+
+static gboolean
+count_hard(const MrgDelivery *delivery, gpointer context)
+{
+    Counting *counting = context;
+    counting->n += delivery->state == MRG_DELIVERY_HARD_BOUNCE &&
+                   delivery->message != counting->message;
+    return TRUE;
+}
+
+/* The reason to suppress the person for, "" for none; NULL on error. */
+static const char *
+reason_of(const Feedback *self, const MrgToken *token, const Finding *finding,
+          GError **error)
+{
+    const MrgHitFilter filter = {.person = &token->person};
+    Counting counting = {token->message, 1};
+    if (finding->state == MRG_DELIVERY_COMPLAINT)
+        return finding->is_opt_out ? "unsubscribed" : "complained";
+    if (finding->state != MRG_DELIVERY_HARD_BOUNCE)
+        return "";
+    if (!mrg_store_deliveries(self->people->store, &filter, count_hard, &counting, error))
+        return NULL;
+    return counting.n >= self->people->conf->feedback_bounces ? "bounced" : "";
+}
+
+static gboolean
+record(Feedback *self, const MrgToken *token, const Finding *finding, GError **error)
+{
+    const char *reason = reason_of(self, token, finding, error);
+    if (!reason)
+        return FALSE;
+    const MrgDelivery delivery = {.message = token->message,
+                                  .state = finding->state,
+                                  .at_us = self->now_us,
+                                  .campaign = token->campaign,
+                                  .person = token->person,
+                                  .has_person = TRUE,
+                                  .code = finding->code};
+    const MrgSuppression suppression = {"all", reason, self->now_us, 0};
+    const MrgEngagement complaint = {"complaint", self->now_us};
+    gboolean is_complaint =
+        finding->state == MRG_DELIVERY_COMPLAINT && !finding->is_opt_out;
+    const MrgProfile person = {.person = token->person,
+                               .suppressions = &suppression,
+                               .n_suppressions = *reason ? 1 : 0,
+                               .engagements = &complaint,
+                               .n_engagements = is_complaint ? 1 : 0};
+    const MrgHitBatch batch = {.deliveries = &delivery,
+                               .n_deliveries = token->message ? 1 : 0,
+                               .people = &person,
+                               .n_people = 1};
+    self->n_suppressed += *reason ? 1 : 0;
+    return mrg_store_record_hits(self->people->store, &batch, error) == MRG_COMMIT_DONE;
+}
+
+/* A report of several recipients has one header, of whom it is about: who sends one copy to
+ * each gets one recipient in each report. */
+static gboolean
+follow(Feedback *self, const MrgReport *report, GError **error)
+{
+    static const MrgReportRecipient unknown = {"", "", ""};
+    MrgToken token;
+    Finding finding;
+    gboolean is_sealed = find_token(self, report->reference, &token) ||
+                         find_token(self, report->list_unsubscribe, &token);
+    gsize n = is_sealed ? 1 : MAX(report->n_recipients, 1);
+    for (gsize i = 0; i < n; i++) {
+        const MrgReportRecipient *recipient =
+            i < report->n_recipients ? &report->recipients[i] : &unknown;
+        if (!judge(report, recipient, &finding))
+            continue;
+        if (!is_sealed && (!self->people->conf->feedback_addresses ||
+                           !find_address(self, recipient->address, &token)))
+            self->n_unresolved++;
+        else if (!record(self, &token, &finding, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+take_mail(Feedback *self, const char *mail, gsize length, GError **error)
+{
+    MrgReport report;
+    g_autoptr(MrgArena) arena = mrg_arena_new();
+    mrg_report_read(&report, mail, length, arena);
+    if (report.kind == MRG_REPORT_NONE) {
+        self->n_others++;
+        return TRUE;
+    }
+    self->n_reports++;
+    return follow(self, &report, error);
+}
+
+/* ---- where from -------------------------------------------------------- */
+
+static int
+take_file(Feedback *self, const char *path)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *mail = NULL;
+    gsize length;
+    if (!mrg_read_file(path, MRG_REPORT_BYTES_MAX, &mail, &length, &error) ||
+        !take_mail(self, mail, length, &error))
+        return mrg_verb_fail(error);
+    return EX_OK;
+}
+
+/* What is read goes from new to cur, where people look: maildir(5). */
+static int
+take_maildir(Feedback *self, const char *folder)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *new = g_build_filename(folder, "new", NULL);
+    g_autoptr(GDir) list = g_dir_open(new, 0, &error);
+    const char *name;
+    int code = EX_OK;
+    if (!list)
+        return mrg_verb_fail(error);
+    while (!code && (name = g_dir_read_name(list))) {
+        g_autofree char *path = g_build_filename(new, name, NULL);
+        g_autofree char *seen = g_strconcat(folder, "/cur/", name, ":2,S", NULL);
+        code = take_file(self, path);
+        if (!code && g_rename(path, seen) != 0) {
+            g_printerr("merganser: %s: cannot be moved to cur\n", path);
+            code = EX_IOERR;
+        }
+    }
+    return code;
+}
+
+static void
+print_feedback(const MrgTool *tool, const Feedback *self)
+{
+    if (tool->is_json)
+        mrg_print_json(json_pack("{s:i,s:i,s:i,s:i}", "reports", (int) self->n_reports,
+                                 "suppressed", (int) self->n_suppressed, "unresolved",
+                                 (int) self->n_unresolved, "others", (int) self->n_others));
+    else
+        g_print("%u reports: %u people suppressed, %u of nobody we know; %u other mails\n",
+                self->n_reports, self->n_suppressed, self->n_unresolved, self->n_others);
+}
+
+int
+mrg_verb_feedback(MrgTool *tool, int argc, char **argv)
+{
+    g_autofree char *recipient = NULL, *maildir = NULL;
+    const GOptionEntry entries[] = {{"recipient", 0, 0, G_OPTION_ARG_STRING, &recipient,
+                                     "Whom the report was sent to, for VERP", "ADDRESS"},
+                                    {"maildir", 0, 0, G_OPTION_ARG_FILENAME, &maildir,
+                                     "Read the new mails of a maildir", "FOLDER"},
+                                    {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
+    g_auto(MrgPeople) people = {0};
+    int code = mrg_verb_parse(tool, &argc, &argv, entries, 0);
+    if (!code)
+        code = mrg_people_open(&people, tool);
+    if (code)
+        return code;
+    mrg_mime_init();
+    Feedback self = {&people, recipient, mrg_clock_now_us(), 0, 0, 0, 0};
+    code = maildir ? take_maildir(&self, maildir) : take_file(&self, "-");
+    if (!code)
+        print_feedback(tool, &self);
+    return code;
+}
