@@ -138,7 +138,8 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
     if (actions & SMFIF_SETSYMLIST) {
         *my_actions |= SMFIF_SETSYMLIST;
         smfi_setsymlist(ctx, SMFIM_CONNECT, (char *) "{daemon_name}");
-        smfi_setsymlist(ctx, SMFIM_ENVFROM, (char *) "{auth_authen}");
+        /* Sendmail tells its queue id here, and not at the end. */
+        smfi_setsymlist(ctx, SMFIM_ENVFROM, (char *) "i {auth_authen}");
         smfi_setsymlist(ctx, SMFIM_EOM, (char *) "i");
     }
     *my_steps = steps & (STEPS_SKIPPED | SMFIP_NR_HDR | SMFIP_NR_BODY | SMFIP_HDR_LEADSPC);
