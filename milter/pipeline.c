@@ -375,14 +375,14 @@ take_texts(MrgMerge *merge, const gsize *starts, gsize n)
     const MrgPlan *plan = merge->plan;
     MrgRendered *all = mrg_arena_array(merge->envelope->arena, MrgRendered, n);
     for (gsize i = 0; i < n; i++) {
-        const MrgPart *part = &plan->parts[i - plan->n_fields];
         if (!mrg_program_is_constant(plan->program, i))
             all[i] = (MrgRendered){TRUE, merge->texts.data + starts[i],
                                    starts[i + 1] - starts[i]};
         else if (i < plan->n_fields)
             all[i] = (MrgRendered){FALSE, plan->fields[i].text, plan->fields[i].length};
         else
-            all[i] = (MrgRendered){FALSE, part->text, part->length};
+            all[i] = (MrgRendered){FALSE, plan->parts[i - plan->n_fields].text,
+                                   plan->parts[i - plan->n_fields].length};
     }
     merge->fields = all;
     merge->parts = all + plan->n_fields;
