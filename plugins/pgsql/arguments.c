@@ -93,9 +93,13 @@ mrg_pgsql_array_end(GString *array)
 const char *
 mrg_pgsql_hex(const guint8 *bytes, char text[MRG_PGSQL_HEX_BYTES])
 {
+    static const char digits[] = "0123456789abcdef";
     g_strlcpy(text, "\\x", MRG_PGSQL_HEX_BYTES);
-    for (gsize i = 0; i < MRG_KEY_BYTES; i++)
-        g_snprintf(text + 2 + 2 * i, 3, "%02x", bytes[i]);
+    for (gsize i = 0; i < MRG_KEY_BYTES; i++) {
+        text[2 + 2 * i] = digits[bytes[i] >> 4];
+        text[3 + 2 * i] = digits[bytes[i] & 0xf];
+    }
+    text[MRG_PGSQL_HEX_BYTES - 1] = '\0';
     return text;
 }
 

@@ -22,19 +22,22 @@ typedef struct Copy {
 static void
 put_text(GString *buffer, const char *text, gsize length)
 {
-    static const char letters[] = "tnr";
+    gsize done = 0;
     g_string_append_c(buffer, '\t');
     for (gsize i = 0; i < length; i++) {
-        const char *special = text[i] ? strchr("\t\n\r", text[i]) : NULL;
-        if (special) {
-            g_string_append_c(buffer, '\\');
-            g_string_append_c(buffer, letters[special - strchr("\t\n\r", '\t')]);
+        char letter = text[i] == '\t'   ? 't'
+                      : text[i] == '\n' ? 'n'
+                      : text[i] == '\r' ? 'r'
+                      : text[i] == '\\' ? '\\'
+                                        : '\0';
+        if (!letter)
             continue;
-        }
-        if (text[i] == '\\')
-            g_string_append_c(buffer, '\\');
-        g_string_append_c(buffer, text[i]);
+        g_string_append_len(buffer, text + done, (gssize) (i - done));
+        g_string_append_c(buffer, '\\');
+        g_string_append_c(buffer, letter);
+        done = i + 1;
     }
+    g_string_append_len(buffer, text + done, (gssize) (length - done));
 }
 
 static gboolean
@@ -64,14 +67,19 @@ put_row(Copy *copy, char kind, const MrgPersonKey *key, const char *a, const cha
 static void
 add_json(GString *json, const char *text, gsize length)
 {
+    gsize done = 0;
     for (gsize i = 0; i < length; i++) {
-        if (text[i] == '"' || text[i] == '\\')
-            g_string_append_c(json, '\\');
-        if ((guint8) text[i] < 0x20)
+        gboolean is_control = (guint8) text[i] < 0x20;
+        if (!is_control && text[i] != '"' && text[i] != '\\')
+            continue;
+        g_string_append_len(json, text + done, (gssize) (i - done));
+        if (is_control)
             g_string_append_printf(json, "\\u%04x", (guint8) text[i]);
         else
-            g_string_append_c(json, text[i]);
+            g_string_append_c(g_string_append_c(json, '\\'), text[i]);
+        done = i + 1;
     }
+    g_string_append_len(json, text + done, (gssize) (length - done));
 }
 
 static gboolean
@@ -89,7 +97,9 @@ add_fields(GString *json, const MrgProfile *profile)
     g_string_append_c(json, '{');
     for (gsize i = 0; i < profile->n_fields; i++) {
         const MrgField *value = &profile->fields[i].value;
-        g_string_append_printf(json, "%s\"%s\":", i ? "," : "", profile->fields[i].name);
+        g_string_append(json, i ? ",\"" : "\"");
+        g_string_append(json, profile->fields[i].name);
+        g_string_append(json, "\":");
         if (is_gone(value)) {
             g_string_append(json, "null");
             n_gone++;
