@@ -32,17 +32,18 @@ read_acts(Acts *acts, const MrgState *state, gint64 now_us)
     const char *text = state->engagement ? state->engagement : "";
     acts->n = 0;
     while (*text && acts->n < MRG_ENGAGEMENT_MAX) {
-        char *kind;
-        gint64 at_us = g_ascii_strtoll(text, &kind, 10);
-        kind += *kind == ' ';
-        gsize length = strcspn(kind, "\n");
+        gint64 at_us = 0;
+        for (; g_ascii_isdigit(*text); text++)
+            at_us = 10 * at_us + (*text - '0');
+        text += *text == ' ';
+        gsize length = strcspn(text, "\n");
         for (guint i = 0; i < N_KINDS; i++) {
-            if (strlen(kinds[i]) != length || strncmp(kinds[i], kind, length) != 0)
+            if (strlen(kinds[i]) != length || memcmp(kinds[i], text, length) != 0)
                 continue;
             acts->kind[acts->n] = (Kind) i;
             acts->at_us[acts->n++] = MIN(at_us, now_us);
         }
-        text = kind + length + (kind[length] == '\n');
+        text += length + (text[length] == '\n');
     }
 }
 

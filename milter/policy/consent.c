@@ -130,7 +130,7 @@ is_young(gint64 at_us, gint64 pause_us, gint64 now_us)
 static gboolean
 complained(const MrgState *state, gint64 pause_us, gint64 now_us)
 {
-    const char *text = state->engagement ? state->engagement : "";
+    const char *text = pause_us && state->engagement ? state->engagement : "";
     while (*text) {
         char *kind;
         gint64 at_us = g_ascii_strtoll(text, &kind, 10);

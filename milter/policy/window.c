@@ -10,8 +10,17 @@
 #define ZONE_NAME_MAX 64
 #define ZONES_MAX 1024
 
+/* Known by heart: 1970 to 2070.  GLib goes through all changes of a zone each time. */
+#define KNOWN_FROM_S G_GINT64_CONSTANT(0)
+#define KNOWN_TO_S G_GINT64_CONSTANT(3155760000)
+
+typedef struct Change {
+    gint64 from_s, offset_s;
+} Change;
+
 struct MrgZone {
     GTimeZone *zone;
+    GArray *changes; /* Change, the first one at KNOWN_FROM_S */
 };
 
 /* ---- zones ------------------------------------------------------------- */
@@ -22,6 +31,47 @@ is_zone_name(const char *name)
 {
     gsize length = strspn(name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "/_+-");
     return length && length <= ZONE_NAME_MAX && !name[length] && g_ascii_isalpha(*name);
+}
+
+static gint64
+floor_div(gint64 a, gint64 b)
+{
+    return a / b - (a % b < 0);
+}
+
+static gint
+interval_at(GTimeZone *zone, gint64 at_s)
+{
+    return g_time_zone_find_interval(zone, G_TIME_TYPE_UNIVERSAL, at_s);
+}
+
+/* The first second from from_s on, up to to_s, that is not of this interval. */
+static gint64
+interval_end(GTimeZone *zone, gint interval, gint64 from_s, gint64 to_s)
+{
+    while (from_s < to_s) {
+        gint64 middle_s = from_s + (to_s - from_s) / 2;
+        if (interval_at(zone, middle_s) == interval)
+            from_s = middle_s + 1;
+        else
+            to_s = middle_s;
+    }
+    return to_s;
+}
+
+/* Takes zone. */
+static MrgZone *
+zone_new(GTimeZone *zone)
+{
+    MrgZone *new = g_new(MrgZone, 1);
+    *new = (MrgZone){zone, g_array_new(FALSE, FALSE, sizeof(Change))};
+    for (gint64 at_s = KNOWN_FROM_S; at_s < KNOWN_TO_S;) {
+        gint interval = interval_at(zone, at_s);
+        const Change change = {at_s, g_time_zone_get_offset(zone, interval)};
+        g_array_append_val(new->changes, change);
+        at_s = interval_end(zone, interval, at_s, KNOWN_TO_S);
+    }
+    return new;
 }
 
 static const MrgZone *
@@ -40,8 +90,7 @@ find_zone(const char *name)
                           ? NULL
                           : g_time_zone_new_identifier(name);
     if (zone) {
-        found = g_new(MrgZone, 1);
-        found->zone = zone;
+        found = zone_new(zone);
         g_hash_table_insert(zones, g_strdup(name), found);
     }
     pthread_mutex_unlock(&lock);
@@ -59,18 +108,22 @@ mrg_zone_find(const char *name, const char *fallback)
 }
 
 static gint64
-floor_div(gint64 a, gint64 b)
-{
-    return a / b - (a % b < 0);
-}
-
-static gint64
 offset_at(const MrgZone *zone, gint64 at_s)
 {
     if (!zone || !zone->zone)
         return 0;
-    gint interval = g_time_zone_find_interval(zone->zone, G_TIME_TYPE_UNIVERSAL, at_s);
-    return g_time_zone_get_offset(zone->zone, interval);
+    if (at_s < KNOWN_FROM_S || at_s >= KNOWN_TO_S)
+        return g_time_zone_get_offset(zone->zone, interval_at(zone->zone, at_s));
+    const Change *changes = (const Change *) (gpointer) zone->changes->data;
+    guint low = 0, high = zone->changes->len;
+    while (high - low > 1) {
+        guint middle = low + (high - low) / 2;
+        if (changes[middle].from_s <= at_s)
+            low = middle;
+        else
+            high = middle;
+    }
+    return changes[low].offset_s;
 }
 
 gint64
