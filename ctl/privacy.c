@@ -192,7 +192,7 @@ kept_text(const Register *self, guint record)
         return "until they are released or deleted";
     case KEPT_WINDOW:
         return mrg_arena_printf(
-            self->args.arena, "%s, the longest window of a cap",
+            self->args.arena, "%s, as far back as rules of how much mail look",
             mrg_duration_print(mrg_policy_horizon_us(&conf->policy), self->args.arena));
     default:
         return age_us ? mrg_duration_print(age_us, self->args.arena)
