@@ -566,6 +566,67 @@ mrg_key_print(gconstpointer key, char text[MRG_KEY_TEXT_BYTES])
     sodium_bin2hex(text, MRG_KEY_TEXT_BYTES, key, MRG_KEY_BYTES);
 }
 
+/* ---- a key retires ---- */
+
+/* The line of a token key, from its purpose on; NULL where none has that id. */
+static char *
+find_token_line(const KeyFile *file, guint8 id)
+{
+    const char *end = file->text + file->length;
+    for (const char *line = file->text; line < end;) {
+        const char *newline = memchr(line, '\n', (gsize) (end - line));
+        const char *line_end = newline ? newline : end;
+        const char *cursor = line;
+        gsize n_purpose, n_id;
+        const char *purpose = next_word(&cursor, line_end, &n_purpose);
+        const char *id_text = next_word(&cursor, line_end, &n_id);
+        if (is_word(purpose, n_purpose, "token") && read_id(id_text, n_id) == id)
+            return file->text + (purpose - file->text);
+        line = line_end + 1;
+    }
+    return NULL;
+}
+
+/* NULL, or why the key cannot retire. */
+static const char *
+refuse_retirement(const MrgKeyring *keyring, guint8 id)
+{
+    guint n_others = 0;
+    for (guint i = 1; i < SLOTS; i++)
+        n_others += i != id && (keyring->states[i] == MRG_KEY_OPENS ||
+                                keyring->states[i] == MRG_KEY_SEALS);
+    if (!id || keyring->states[id] == MRG_KEY_ABSENT)
+        return "there is no token key of that id";
+    if (keyring->states[id] == MRG_KEY_RETIRED)
+        return "that key is retired already";
+    return n_others ? NULL
+                    : "no other key could seal: make one with 'merganser key new' first";
+}
+
+gboolean
+mrg_keyring_retire(const char *path, guint8 id, GError **error)
+{
+    static const char from[] = "token", to[] = "retired";
+    g_auto(KeyFile) file = {0};
+    if (!key_file_init(&file, path, error) || !key_file_read(&file, error))
+        return FALSE;
+    g_autoptr(MrgKeyring) keyring = keyring_of(&file, error);
+    if (!keyring)
+        return FALSE;
+    const char *refusal = refuse_retirement(keyring, id);
+    if (refusal)
+        return fail_at(error, path, 1, refusal);
+    if (file.length > FILE_MAX - sizeof to)
+        return fail_at(error, path, 1, "is too large to change");
+    char *line = find_token_line(&file, id);
+    g_assert(line);
+    gsize rest = file.length - (gsize) (line - file.text) - strlen(from);
+    memmove(line + strlen(to), line + strlen(from), rest);
+    memcpy(line, to, strlen(to));
+    file.length += strlen(to) - strlen(from);
+    return key_file_write(&file, FALSE, error);
+}
+
 guint
 mrg_key_hash(gconstpointer key)
 {

@@ -49,6 +49,10 @@ void mrg_keyring_unref(MrgKeyring *keyring);
  * one that is there.  *token_id is the id of the new token key. */
 gboolean mrg_keyring_create(const char *path, guint8 *token_id, GError **error);
 
+/* The token key opens from then on, and seals no more: the newest of the others does, and
+ * there must be one. */
+gboolean mrg_keyring_retire(const char *path, guint8 id, GError **error);
+
 /* NULL for an unknown id. */
 const MrgTokenKeys *mrg_keyring_token_keys(const MrgKeyring *keyring, guint8 id);
 MrgKeyState mrg_keyring_token_state(const MrgKeyring *keyring, guint8 id);

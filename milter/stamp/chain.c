@@ -24,6 +24,7 @@ static const Stamp stamps[] = {
     {"pixel", NEEDS_OPEN_CONSENT, mrg_stamp_pixel},
     {"unsubscribe", NEEDS_NO_TRANSACTION, mrg_stamp_unsubscribe},
     {"list", NEEDS_NO_TRANSACTION, mrg_stamp_list},
+    {"report", NEEDS_NOTHING, mrg_stamp_report},
 };
 
 const char *

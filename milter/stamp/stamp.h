@@ -41,6 +41,7 @@ MrgStampFunction mrg_stamp_utm;
 MrgStampFunction mrg_stamp_pixel;
 MrgStampFunction mrg_stamp_unsubscribe;
 MrgStampFunction mrg_stamp_list;
+MrgStampFunction mrg_stamp_report;
 
 /* Sealed for a purpose; inert in previews.  Arena. */
 const char *mrg_stamp_token(const MrgStampContext *context, MrgTokenPurpose purpose);

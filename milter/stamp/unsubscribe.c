@@ -70,3 +70,15 @@ mrg_stamp_list(const MrgStampContext *context, MrgProposal *proposal)
                                                  sender_id(context)));
     return !has_id || !has_feedback;
 }
+
+/* Complaints and bounces quote the headers, and often no recipient: the reference says
+ * whose copy it was, to us alone. */
+gboolean
+mrg_stamp_report(const MrgStampContext *context, MrgProposal *proposal)
+{
+    if (!context->base_url)
+        return FALSE;
+    mrg_proposal_set_header(proposal, "X-Report-Ref",
+                            mrg_stamp_token(context, MRG_TOKEN_REPORT));
+    return TRUE;
+}

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import sqlite3
 import subprocess
 import sys
@@ -581,6 +582,26 @@ def retention_removes_what_is_old(_bench):
             connection.commit()
         tap.equal(tells(bench, "db", "retain")["removed"], 1, "rows")
         tap.equal(bench.merganser.why(ANN), [], "the record")
+
+
+@tap.case
+def keys_retire_and_tokens_tell_what_they_mean(_bench):
+    with Bench({**CAPS, "stamp": {"base_url": "https://news.example.com"}}) as bench:
+        copy = bench.merged(campaign(number="token"), ANN)
+        token = re.search(rb"X-Report-Ref:\s*([\w-]+)", bytes(copy)).group(1).decode()
+        told = tells(bench, "token", "show", token)
+        tap.equal((told["purpose"], told["key"]), ("report", 1), "token")
+        tap.true(key_of(bench, ANN).startswith(told["person"]), "the person")
+        tap.contains(does(bench, "token", "show", f"https://x/u/{token}?y"), told["campaign"],
+                     "as text, from an address")
+        code, _, err = run(bench, "token", "show", token[:-1])
+        tap.equal(code, 65, f"exit code of a cut token ({err})")
+        code, _, err = run(bench, "key", "retire", "1")
+        tap.equal(code, 78, f"exit code of retiring the last ({err})")
+        does(bench, "key", "new")
+        does(bench, "key", "retire", "2")
+        tap.equal(tells(bench, "key", "list")["token_keys"],
+                  [{"id": 1, "state": "seals"}, {"id": 2, "state": "retired"}], "list")
 
 
 @tap.case

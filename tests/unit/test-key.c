@@ -177,6 +177,30 @@ a_retired_key_opens_and_does_not_seal(Fixture *fixture, gconstpointer data G_GNU
 }
 
 static void
+keys_retire_but_for_the_last(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MrgKeyring) before = load_text(fixture,
+                                             "person 1 " ZEROS "\n"
+                                             "  token 1 " ZEROS " # old\n"
+                                             "token 12 " COUNTING,
+                                             &error);
+    g_assert_true(mrg_keyring_retire(fixture->file, 12, &error));
+    g_autoptr(MrgKeyring) ring = mrg_keyring_load(fixture->file, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(mrg_keyring_sealing_id(ring), ==, 1);
+    g_assert_cmpint(mrg_keyring_token_state(ring, 12), ==, MRG_KEY_RETIRED);
+    g_assert_cmpmem(mrg_keyring_token_keys(ring, 12), sizeof(MrgTokenKeys),
+                    mrg_keyring_token_keys(before, 12), sizeof(MrgTokenKeys));
+    static const guint8 refused[] = {0, 1, 2, 12};
+    for (gsize i = 0; i < G_N_ELEMENTS(refused); i++) {
+        g_assert_false(mrg_keyring_retire(fixture->file, refused[i], &error));
+        g_assert_error(error, MRG_ERROR, MRG_ERROR_CONFIG);
+        g_clear_error(&error);
+    }
+}
+
+static void
 a_malformed_file_is_refused(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
     static const struct {
@@ -361,6 +385,7 @@ main(int argc, char **argv)
     add("/person/key/message", message_keys_do_not_run_together);
     add("/person/ring/seals", the_last_token_key_seals);
     add("/person/ring/retired", a_retired_key_opens_and_does_not_seal);
+    add("/person/ring/retire", keys_retire_but_for_the_last);
     add("/person/ring/malformed", a_malformed_file_is_refused);
     add("/person/ring/secrecy", a_file_that_others_read_is_refused);
     add("/person/ring/create", create_makes_and_then_adds);

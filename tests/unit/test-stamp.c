@@ -159,7 +159,7 @@ the_pixel_stands_before_the_last_body_end(void)
     assert_token(&fixture, html->text + strlen(before), MRG_TOKEN_OPEN);
     g_assert_false(fixture.parts[0].is_changed);
     g_assert_false(fixture.parts[2].is_changed);
-    g_assert_cmpstr(mrg_stamp_names(&fixture.context), ==, "pixel,unsubscribe,list");
+    g_assert_cmpstr(mrg_stamp_names(&fixture.context), ==, "pixel,unsubscribe,list,report");
     tear_down(&fixture);
 }
 
@@ -186,7 +186,7 @@ untracked_means_untouched(void)
     apply(&fixture);
     for (gsize i = 0; i < 3; i++)
         g_assert_false(fixture.parts[i].is_changed);
-    g_assert_cmpstr(mrg_stamp_names(&fixture.context), ==, "unsubscribe,list");
+    g_assert_cmpstr(mrg_stamp_names(&fixture.context), ==, "unsubscribe,list,report");
     tear_down(&fixture);
 }
 
@@ -197,7 +197,7 @@ a_message_without_html_gets_no_pixel(void)
     set_up(&fixture, "Subject: x\n\nplain\n");
     apply(&fixture);
     g_assert_false(fixture.parts[0].is_changed);
-    g_assert_cmpstr(mrg_stamp_names(&fixture.context), ==, "unsubscribe,list");
+    g_assert_cmpstr(mrg_stamp_names(&fixture.context), ==, "unsubscribe,list,report");
     tear_down(&fixture);
 }
 
@@ -219,6 +219,8 @@ marketing_can_be_left_with_one_click(void)
     g_assert_cmpstr(post, ==, "List-Unsubscribe=One-Click");
     g_assert_cmpstr(id, ==, "<pro-mo.news.example.com>");
     g_assert_cmpstr(feedback, ==, "spring:pro-mo:merganser:news-example-co");
+    g_autofree char *reference = value_of(&fixture, "X-Report-Ref");
+    assert_token(&fixture, reference, MRG_TOKEN_REPORT);
     tear_down(&fixture);
 }
 
@@ -235,7 +237,7 @@ transactional_mail_gets_no_list_headers(void)
     g_assert_cmpstr(link, ==, "<mailto:old@example.com>");
     g_assert_null(post);
     g_assert_null(id);
-    g_assert_cmpstr(mrg_stamp_names(&fixture.context), ==, "pixel");
+    g_assert_cmpstr(mrg_stamp_names(&fixture.context), ==, "pixel,report");
     tear_down(&fixture);
 }
 
