@@ -9,7 +9,7 @@ BUILD_PACKAGES="autoconf autoconf-archive automake gcc libc6-dev libglib2.0-dev
 libgmime-3.0-dev libicu-dev libjansson-dev libmicrohttpd-dev libmilter-dev libpq-dev libsodium-dev
 libsqlite3-dev libtool make pkg-config"
 MTA_PACKAGES="postfix python3 swaks"
-TEST_PACKAGES="clang-format libwrap0 miltertest opendkim pgbouncer postgresql
+TEST_PACKAGES="chromium chromium-driver clang-format libwrap0 miltertest opendkim pgbouncer postgresql
 postgresql-15-plproxy python3-dkim"
 
 say() {
