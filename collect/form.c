@@ -29,8 +29,10 @@ gboolean
 mrg_form_parse(MrgForm *form, const char *text, gsize length, MrgArena *arena)
 {
     MrgFormField *fields = mrg_arena_array(arena, MrgFormField, MRG_FORM_FIELDS_MAX);
-    const char *end = text + length;
     *form = (MrgForm){fields, 0};
+    if (!length)
+        return TRUE; /* text may be NULL */
+    const char *end = text + length;
     while (text < end) {
         const char *stop = memchr(text, '&', (gsize) (end - text));
         if (!stop)
