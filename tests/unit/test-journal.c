@@ -262,7 +262,7 @@ a_full_journal_refuses_until_it_is_loaded(void)
     g_assert_true(mrg_journal_remove_loaded(reader, after, &error));
     g_assert_no_error(error);
     guint n;
-    g_autofree char *path = segment_path(directory, 0, &n);
+    g_free(segment_path(directory, 0, &n));
     g_assert_cmpuint(n, ==, 1);
     gint64 until_us = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
     while (mrg_journal_append(journal, "hit 7", 5) != MRG_APPEND_DONE)
