@@ -39,23 +39,29 @@ static const Call calls[MRG_PG_N] = {
                                       1},
     [MRG_PG_COMMIT] = {"mrg_commit",
                        "SELECT merganser.mrg_commit($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,"
-                       "$12,$13,$14,$15,$16,$17,$18,$19,$20)"},
+                       "$12,$13,$14,$15,$16,$17,$18,$19,$20)",
+                       0},
     [MRG_PG_SETTLE_HOLD] = {"mrg_settle_hold",
                             "SELECT merganser.mrg_settle_hold($1,$2,$3,$4,$5,$6,$7,$8,$9,"
-                            "$10,$11,$12,$13,$14,$15,$16)"},
-    [MRG_PG_SWAP] = {"mrg_swap", "SELECT merganser.mrg_swap($1, $2, $3)::integer"},
-    [MRG_PG_PUT_HOLD] = {"mrg_put_hold", "SELECT merganser.mrg_put_hold($1, $2, $3, $4, "
-                                         "$5, $6, $7, $8, $9)"},
-    [MRG_PG_END_HOLD] = {"mrg_end_hold", "SELECT merganser.mrg_end_hold($1)"},
+                            "$10,$11,$12,$13,$14,$15,$16)",
+                            0},
+    [MRG_PG_SWAP] = {"mrg_swap", "SELECT merganser.mrg_swap($1, $2, $3)::integer", 0},
+    [MRG_PG_PUT_HOLD] = {"mrg_put_hold",
+                         "SELECT merganser.mrg_put_hold($1, $2, $3, $4, "
+                         "$5, $6, $7, $8, $9)",
+                         0},
+    [MRG_PG_END_HOLD] = {"mrg_end_hold", "SELECT merganser.mrg_end_hold($1)", 0},
     [MRG_PG_CAMPAIGN_NUMBER] = {"mrg_campaign_number",
-                                "SELECT merganser.mrg_campaign_number($1)"},
+                                "SELECT merganser.mrg_campaign_number($1)", 0},
     [MRG_PG_LINK_NUMBERS] = {"mrg_link_numbers",
                              "SELECT number FROM merganser.mrg_link_numbers($1, $2) "
-                             "ORDER BY place"},
+                             "ORDER BY place",
+                             0},
     [MRG_PG_END_SUPPRESSION] = {"mrg_end_suppression",
-                                "SELECT merganser.mrg_end_suppression($1, $2, $3, $4)"},
+                                "SELECT merganser.mrg_end_suppression($1, $2, $3, $4)", 0},
     [MRG_PG_ERASE] = {"mrg_erase",
-                      "SELECT merganser.mrg_erase($1, $2), merganser.mrg_erase_hits($1)"},
+                      "SELECT merganser.mrg_erase($1, $2), merganser.mrg_erase_hits($1)",
+                      0},
 };
 
 /* ---- errors ------------------------------------------------------------ */
