@@ -281,7 +281,13 @@ examine(MrgDoctor *doctor, const MrgTool *tool, MrgConf *conf, const char *direc
     g_autoptr(MrgPostfix) postfix = mrg_postfix_read(directory, &error);
     doctor->conf = conf;
     doctor->postfix = postfix;
-    if (!postfix)
+    if (g_error_matches(error, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT))
+        mrg_doctor_say(
+            doctor, MRG_LEVEL_WARNING,
+            "there is no Postfix on this machine, and how another MTA is set up is "
+            "not examined — for Sendmail, compare with " MRG_DATA_DIR
+            "/sendmail/split.mc and hop.mc: F=T, r=1, Name=merganser");
+    else if (!postfix)
         mrg_doctor_say(doctor, MRG_LEVEL_ERROR,
                        "the settings of Postfix cannot be read: %s — name its folder with "
                        "--config-dir, as in: merganser doctor --config-dir /etc/postfix",

@@ -216,12 +216,16 @@ class Merganser:
             return False
         return True
 
-    def start(self):
+    def launch(self):
+        """Starts it, and does not wait until it listens."""
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True, **self._identity(),
             )
+
+    def start(self):
+        self.launch()
         wait_for(self._answers, 20, "merganser-milter's socket")
         return self
 

@@ -26,6 +26,8 @@
 #define ACTIONS_WANTED (SMFIF_ADDRCPT | SMFIF_DELRCPT)
 /* Descriptors among which the listening socket is looked for. */
 #define LISTENER_MAX 1024
+/* libmilter is listening long before. */
+#define START_US (2 * G_USEC_PER_SEC)
 #define STEPS_SKIPPED (SMFIP_NOHELO | SMFIP_NOUNKNOWN | SMFIP_NODATA)
 /* A reply line with code and enhanced code stays within RFC 5321's 512 bytes. */
 #define REPLY_TEXT_MAX 400
@@ -277,20 +279,28 @@ fail_socket(const MrgIntakeSocket *where, GError **error)
 }
 
 /* libmilter keeps its listening socket to itself, so it is looked for: the only one there
- * is.  Without this, each message waits 40 ms for an acknowledgement that the MTA's side
- * delays (RFC 1122, 4.2.3.2 and 4.2.3.4); accepted sockets inherit it. */
-static void
-send_without_delay(void)
+ * is.  -1 when there is none. */
+static int
+find_listener(void)
 {
     long n = sysconf(_SC_OPEN_MAX);
-    int yes = 1;
     for (int fd = 3; fd < MIN(n, LISTENER_MAX); fd++) {
         int is_listening = 0;
         socklen_t size = sizeof is_listening;
         if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &size) == 0 &&
             is_listening)
-            (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+            return fd;
     }
+    return -1;
+}
+
+/* Without this, each message waits 40 ms for an acknowledgement that the MTA's side
+ * delays (RFC 1122, 4.2.3.2 and 4.2.3.4); accepted sockets inherit it. */
+static void
+send_without_delay(void)
+{
+    int yes = 1;
+    (void) setsockopt(find_listener(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 }
 
 static gboolean
@@ -349,8 +359,14 @@ mrg_intake_open(const MrgIntakeSocket *where, const MrgIntakeHandler *handler,
     return open_socket(where, error);
 }
 
+/* A signal that comes while libmilter starts closes the socket before it listens, which it
+ * reports as a failure.  Of the real ones, those of its threads leave the socket open, and
+ * of accept() it takes many, with pauses. */
 gboolean
 mrg_intake_run(void)
 {
-    return smfi_main() == MI_SUCCESS;
+    gint64 began_us = g_get_monotonic_time();
+    if (smfi_main() == MI_SUCCESS)
+        return TRUE;
+    return find_listener() < 0 && g_get_monotonic_time() - began_us < START_US;
 }

@@ -323,6 +323,20 @@ def doctor_warns_of_tcp(world):
 
 
 @tap.case
+def doctor_on_a_host_without_postfix_says_what_it_does_not_see(world):
+    """As on one with Sendmail alone; what it can examine is examined."""
+    hide = 'mount --bind /dev/null "$(command -v postconf)" && exec "$@"'
+    said = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", hide, "sh", world.merganser.build / "merganser", "-c",
+         world.merganser.conf, "doctor"], capture_output=True, text=True)
+    if "unshare" in said.stderr or "mount:" in said.stderr:
+        raise tap.Skip(said.stderr.strip())
+    tap.contains(said.stdout, "warning: there is no Postfix on this machine", "finding")
+    tap.contains(said.stdout, "/sendmail/split.mc", "finding")
+    tap.equal((said.returncode, "error:" in said.stdout), (0, False), f"exit: {said.stdout}")
+
+
+@tap.case
 def settings_are_printed_with_their_reasons(world):
     said = verb(world, "--split").stdout
     for part in (f"merganser_milter = unix:{world.merganser.socket}", "# The door.",

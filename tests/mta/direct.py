@@ -31,6 +31,36 @@ def second_recipient_is_asked_to_wait_and_the_first_is_served(world):
 
 
 @tap.case
+def client_that_gives_up_on_the_others_harms_nobody(world):
+    """It tells its user that Bob was refused and never sends again: Ann has hers, and of Bob
+    nothing is recorded or waits."""
+    world.sink.clear()
+    known = len(world.merganser.why(BOB))
+    with smtplib.SMTP("127.0.0.1", world.ports["direct"], timeout=60) as smtp:
+        refused = smtp.sendmail("news@sandbox.test", [ANN, BOB], campaign(number="gives-up"),
+                                ["BODY=8BITMIME"])
+    tap.equal({address: code for address, (code, _) in refused.items()}, {BOB: 452}, "refused")
+    world.postfix.wait_until_empty()
+    tap.equal([d.recipients for d in world.sink.deliveries()], [[ANN]], "recipients")
+    tap.equal(len(world.merganser.why(BOB)), known, "records of who got nothing")
+
+
+@tap.case
+def client_that_leaves_at_the_refusal_sent_nothing(world):
+    world.sink.clear()
+    known = len(world.merganser.why(ANN))
+    smtp = smtplib.SMTP("127.0.0.1", world.ports["direct"], timeout=60)
+    smtp.ehlo()
+    smtp.mail("news@sandbox.test")
+    tap.equal(smtp.rcpt(ANN)[0], 250, "first recipient")
+    tap.equal(smtp.rcpt(BOB)[0], 452, "second recipient")
+    smtp.close()
+    world.postfix.wait_until_empty()
+    tap.equal(world.sink.deliveries(), [], "deliveries")
+    tap.equal(len(world.merganser.why(ANN)), known, "records")
+
+
+@tap.case
 def many_messages_on_one_connection_are_merged(world):
     world.sink.clear()
     people = [ANN, BOB] * 10

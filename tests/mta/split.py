@@ -123,6 +123,23 @@ def refusal_at_the_hop_becomes_a_bounce(world):
 
 
 @tap.case
+def error_of_some_comes_back_as_one_notice_that_names_them(world):
+    """The template compiles at the door; Ann's and Bob's data make it fail, the others' do not."""
+    world.sink.clear()
+    plain = "{{#if user_points}}{{required no_such_field}}{{/if}}Hi {FirstName|there}\n"
+    others = ["x1@example.net", "x2@example.net"]
+    world.send_and_wait(campaign(plain=plain, number="some"), [ANN, *others, BOB],
+                        sender="boss@sandbox.test")
+    deliveries = world.sink.deliveries()
+    tap.equal(sorted(d.recipient for d in deliveries), ["boss@sandbox.test", *others], "recipients")
+    (notice,) = [d for d in deliveries if d.recipient == "boss@sandbox.test"]
+    tap.equal(notice.sender, "", "sender of the notice")
+    failed = [line for line in notice.data.split(b"\n") if line.startswith(b"Final-Recipient:")]
+    tap.equal(sorted(line.split(b";")[1].strip().decode() for line in failed), [ANN, BOB], "named")
+    tap.contains(notice.data, b"5.6.0", "notice")
+
+
+@tap.case
 def second_campaign_of_a_day_is_withheld(world):
     with mta_world({"cap daily": {"limit": "1"}}) as capped:
         capped.send_and_wait(campaign(number="one"), [ANN, BOB, OUT])
