@@ -5,6 +5,8 @@
 
 #include "milter/stamp/stamp.h"
 
+#define SPLICES_USUAL 64 /* room from the start */
+
 typedef enum {
     NEEDS_NOTHING, /* or asks for itself, for each part */
     NEEDS_OPEN_CONSENT,
@@ -37,6 +39,23 @@ mrg_stamp_token(const MrgStampContext *context, MrgTokenPurpose purpose)
 }
 
 const char *
+mrg_stamp_join(MrgArena *arena, const char *const *pieces)
+{
+    gsize length = 0;
+    for (const char *const *piece = pieces; *piece; piece++)
+        length += strlen(*piece);
+    char *text = mrg_arena_alloc(arena, length + 1);
+    char *out = text;
+    for (const char *const *piece = pieces; *piece; piece++) {
+        gsize n = strlen(*piece);
+        memcpy(out, *piece, n);
+        out += n;
+    }
+    *out = '\0';
+    return text;
+}
+
+const char *
 mrg_stamp_url(const MrgStampContext *context, MrgTokenPurpose purpose)
 {
     static const char letters[] = {
@@ -45,8 +64,10 @@ mrg_stamp_url(const MrgStampContext *context, MrgTokenPurpose purpose)
         [MRG_TOKEN_PREFERENCES] = 'p', [MRG_TOKEN_VIEW] = 'v'};
     if (!context->base_url)
         return NULL;
-    return mrg_arena_printf(context->arena, "%s/%c/%s", context->base_url, letters[purpose],
-                            mrg_stamp_token(context, purpose));
+    const char slash[] = {'/', letters[purpose], '/', '\0'};
+    const char *const pieces[] = {context->base_url, slash,
+                                  mrg_stamp_token(context, purpose), NULL};
+    return mrg_stamp_join(context->arena, pieces);
 }
 
 MrgStampPlaces
@@ -117,6 +138,15 @@ compare_splices(gconstpointer a, gconstpointer b)
                : one->splice.start > other->splice.start;
 }
 
+static gboolean
+is_sorted(const MrgPartSplice *splices, gsize n)
+{
+    for (gsize i = 1; i < n; i++)
+        if (compare_splices(&splices[i - 1], &splices[i]) > 0)
+            return FALSE;
+    return TRUE;
+}
+
 static void
 append(char **out, const char *text, gsize length)
 {
@@ -155,7 +185,8 @@ apply_splices(MrgArena *arena, const MrgProposal *proposal, MrgRendered *parts)
     const MrgPartSplice *splices =
         (const MrgPartSplice *) (gpointer) proposal->splices->data;
     gsize n = proposal->splices->len;
-    g_array_sort(proposal->splices, compare_splices);
+    if (!is_sorted(splices, n))
+        g_array_sort(proposal->splices, compare_splices);
     for (gsize first = 0, next; first < n; first = next) {
         gsize part = splices[first].part;
         for (next = first; next < n && splices[next].part == part;)
@@ -177,18 +208,24 @@ apply_headers(MrgArena *arena, const MrgProposal *proposal, MrgCopy *copy)
 static const char *
 run_stamps(const MrgStampContext *context, MrgProposal *proposal)
 {
-    g_autoptr(GString) names = g_string_new(NULL);
-    for (gsize i = 0; i < G_N_ELEMENTS(stamps); i++)
-        if (is_met(context, stamps[i].need) && stamps[i].propose(context, proposal))
-            g_string_append_printf(names, "%s%s", names->len ? "," : "", stamps[i].name);
-    return mrg_arena_dup(context->arena, names->str, names->len);
+    const char *pieces[2 * G_N_ELEMENTS(stamps) + 1] = {NULL};
+    gsize n = 0;
+    for (gsize i = 0; i < G_N_ELEMENTS(stamps); i++) {
+        if (!is_met(context, stamps[i].need) || !stamps[i].propose(context, proposal))
+            continue;
+        if (n)
+            pieces[n++] = ",";
+        pieces[n++] = stamps[i].name;
+    }
+    return mrg_stamp_join(context->arena, pieces);
 }
 
 void
 mrg_stamp_apply(MrgStampContext *context, const MrgLayout *layout, MrgRendered *parts,
                 MrgCopy *copy)
 {
-    g_autoptr(GArray) splices = g_array_new(FALSE, FALSE, sizeof(MrgPartSplice));
+    g_autoptr(GArray) splices =
+        g_array_sized_new(FALSE, FALSE, sizeof(MrgPartSplice), SPLICES_USUAL);
     g_autoptr(GArray) headers = g_array_new(FALSE, FALSE, sizeof(MrgStampHeader));
     MrgProposal proposal = {.copy = copy, .splices = splices, .headers = headers};
     proposal.parts = mrg_layout_parts(layout, &proposal.n_parts);

@@ -41,11 +41,14 @@ mrg_stamp_pixel(const MrgStampContext *context, MrgProposal *proposal)
     g_autofree char *url = g_markup_escape_text(context->base_url, -1);
     const MrgStampPlaces places = mrg_proposal_places(context, proposal, pixel.part);
     pixel.splice.start = find_place(context, places, proposal->texts[pixel.part].length);
-    pixel.splice.text = mrg_arena_printf(
-        context->arena,
-        "<img src=\"%s/o/%s.gif\" width=\"1\" height=\"1\" alt=\"\" border=\"0\" "
-        "style=\"border:0\">",
-        url, mrg_stamp_token(context, MRG_TOKEN_OPEN));
+    const char *const pieces[] = {
+        "<img src=\"",
+        url,
+        "/o/",
+        mrg_stamp_token(context, MRG_TOKEN_OPEN),
+        ".gif\" width=\"1\" height=\"1\" alt=\"\" border=\"0\" style=\"border:0\">",
+        NULL};
+    pixel.splice.text = mrg_stamp_join(context->arena, pieces);
     pixel.splice.length = strlen(pixel.splice.text);
     g_array_append_val(proposal->splices, pixel);
     proposal->tracked |= MRG_TRACKED_OPENS;

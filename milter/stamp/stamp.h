@@ -50,6 +50,9 @@ const char *mrg_stamp_token(const MrgStampContext *context, MrgTokenPurpose purp
 MrgStampPlaces mrg_proposal_places(const MrgStampContext *context, MrgProposal *proposal,
                                    gsize part);
 
+/* The pieces, up to NULL, one behind the other.  Arena. */
+const char *mrg_stamp_join(MrgArena *arena, const char *const *pieces);
+
 void mrg_proposal_set_header(MrgProposal *proposal, const char *name, const char *value);
 
 #endif

@@ -13,6 +13,8 @@ typedef enum { VERSION_PLAIN = 1, VERSION_TARGET = 2 } Version;
 #define HEAD_BYTES (2 + NONCE_BYTES)
 #define COPY_BYTES 32
 #define USE_BYTES 3
+#define SHARED_BYTES 45 /* of the copy's, in whole groups of base64 */
+#define SHARED_LENGTH 60
 #define SEALED_BYTES (HEAD_BYTES + COPY_BYTES + USE_BYTES + TAG_BYTES)
 #define SEALED_BYTES_MAX (SEALED_BYTES + MRG_TARGET_MAX)
 #define TEXT_LENGTH(bytes) (((bytes) *4 + 2) / 3)
@@ -20,6 +22,7 @@ typedef enum { VERSION_PLAIN = 1, VERSION_TARGET = 2 } Version;
 G_STATIC_ASSERT(TEXT_LENGTH(SEALED_BYTES) == MRG_TOKEN_LENGTH);
 G_STATIC_ASSERT(TEXT_LENGTH(SEALED_BYTES_MAX) == MRG_TOKEN_LENGTH_MAX);
 G_STATIC_ASSERT(sizeof(((MrgSealer *) NULL)->sealed) == HEAD_BYTES + COPY_BYTES);
+G_STATIC_ASSERT(sizeof(((MrgSealer *) NULL)->text) == SHARED_LENGTH + 1);
 G_STATIC_ASSERT(MRG_SECRET_BYTES == crypto_stream_chacha20_ietf_KEYBYTES);
 G_STATIC_ASSERT(sizeof(((MrgTokenKeys *) NULL)->tag) ==
                 crypto_shorthash_siphashx24_KEYBYTES);
@@ -157,14 +160,14 @@ encrypt(const MrgTokenKeys *keys, guint8 *sealed, const guint8 *plain, gsize n)
 /* n bytes of sealed are there; use and tag go behind them. */
 static gsize
 finish(const MrgTokenKeys *keys, guint8 *sealed, gsize n, MrgTokenPurpose purpose,
-       guint16 link, char *text)
+       guint16 link)
 {
     guint8 *use = sealed + n;
     use[0] = (guint8) purpose;
     put_number(use + 1, link, 2);
     n += USE_BYTES;
     crypto_shorthash_siphashx24(sealed + n, sealed, n, keys->tag);
-    return encode(text, sealed, n + TAG_BYTES);
+    return n + TAG_BYTES;
 }
 
 void
@@ -177,6 +180,7 @@ mrg_sealer_init(MrgSealer *sealer, const MrgKeyring *keyring, const MrgToken *co
     sealer->sealed[1] = key_id;
     write_copy(sealer->plain, copy);
     encrypt(sealer->keys, sealer->sealed, sealer->plain, COPY_BYTES);
+    encode(sealer->text, sealer->sealed, SHARED_BYTES);
 }
 
 void
@@ -185,7 +189,9 @@ mrg_sealer_seal(const MrgSealer *sealer, MrgTokenPurpose purpose, guint16 link,
 {
     guint8 sealed[SEALED_BYTES];
     memcpy(sealed, sealer->sealed, sizeof sealer->sealed);
-    finish(sealer->keys, sealed, sizeof sealer->sealed, purpose, link, text);
+    finish(sealer->keys, sealed, sizeof sealer->sealed, purpose, link);
+    memcpy(text, sealer->text, SHARED_LENGTH);
+    encode(text + SHARED_LENGTH, sealed + SHARED_BYTES, sizeof sealed - SHARED_BYTES);
 }
 
 gsize
@@ -200,7 +206,8 @@ mrg_sealer_seal_target(const MrgSealer *sealer, MrgTokenPurpose purpose, const c
     memcpy(plain, sealer->plain, COPY_BYTES);
     memcpy(plain + COPY_BYTES, target, length);
     encrypt(sealer->keys, sealed, plain, COPY_BYTES + length);
-    return finish(sealer->keys, sealed, HEAD_BYTES + COPY_BYTES + length, purpose, 0, text);
+    gsize n = finish(sealer->keys, sealed, HEAD_BYTES + COPY_BYTES + length, purpose, 0);
+    return encode(text, sealed, n);
 }
 
 void

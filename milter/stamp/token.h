@@ -60,6 +60,7 @@ typedef struct MrgSealer {
     const MrgTokenKeys *keys; /* borrowed from the ring */
     guint8 plain[32];
     guint8 sealed[46]; /* what its tokens have in common */
+    char text[61];     /* the first 45 bytes of it, as the tokens begin */
 } MrgSealer;
 
 void mrg_sealer_init(MrgSealer *sealer, const MrgKeyring *keyring, const MrgToken *copy);

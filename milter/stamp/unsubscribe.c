@@ -14,10 +14,10 @@ mrg_stamp_unsubscribe(const MrgStampContext *context, MrgProposal *proposal)
 {
     if (!context->base_url)
         return FALSE;
-    mrg_proposal_set_header(
-        proposal, "List-Unsubscribe",
-        mrg_arena_printf(context->arena, "<%s>",
-                         mrg_stamp_url(context, MRG_TOKEN_UNSUBSCRIBE)));
+    const char *const pieces[] = {"<", mrg_stamp_url(context, MRG_TOKEN_UNSUBSCRIBE), ">",
+                                  NULL};
+    mrg_proposal_set_header(proposal, "List-Unsubscribe",
+                            mrg_stamp_join(context->arena, pieces));
     mrg_proposal_set_header(proposal, "List-Unsubscribe-Post",
                             "List-Unsubscribe=One-Click");
     return TRUE;
