@@ -160,9 +160,11 @@ read_fields(Reading *reading, GMimePart *part, TakeField take)
     GMimeStream *stream = g_mime_stream_mem_new();
     g_mime_data_wrapper_write_to_stream(content, stream);
     GByteArray *written = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
-    g_autofree char *text = g_strndup((const char *) written->data, written->len);
+    g_autofree char *text =
+        written->len ? g_strndup((const char *) written->data, written->len) : NULL;
     g_object_unref(stream);
-    each_field(reading, text, take);
+    if (text)
+        each_field(reading, text, take);
 }
 
 static void
