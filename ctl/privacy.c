@@ -27,6 +27,7 @@ static const struct {
         KEPT_ERASED,
         KEPT_EVENTS,
         KEPT_ENGAGEMENT,
+        KEPT_HITS,
         KEPT_WINDOW,
         KEPT_TOMBSTONE,
         KEPT_RELEASED
@@ -40,6 +41,11 @@ static const struct {
      KEPT_EVENTS},
     {"opens, clicks, complaints", "caps that follow interest, where the person agreed",
      KEPT_ENGAGEMENT},
+    {"requests to pixel, links and pages, web events",
+     "figures of campaigns; with the person where they agreed, without the full address",
+     KEPT_HITS},
+    {"answers of remote servers to copies", "figures of campaigns; who has no mailbox",
+     KEPT_HITS},
     {"held copies", "sending them when they are due", KEPT_RELEASED},
 };
 
@@ -181,6 +187,7 @@ kept_text(const Register *self, guint record)
 {
     const MrgConf *conf = self->conf;
     gint64 age_us = records[record].kept == KEPT_EVENTS ? conf->retention_events
+                    : records[record].kept == KEPT_HITS ? conf->retention_hits
                                                         : conf->retention_engagement;
     switch (records[record].kept) {
     case KEPT_ERASED:
