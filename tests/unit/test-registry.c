@@ -378,7 +378,12 @@ rows_that_cannot_be_are_refused(void)
 {
     g_autofree char *long_id = g_strnfill(65, 'x');
     Wrong wrong = {
-        .event = {1, "spring", "promo", NULL, "", MRG_VERDICT_DELIVER, "ok"},
+        .event = {.at_us = 1,
+                  .campaign = "spring",
+                  .class_name = "promo",
+                  .tags = "",
+                  .verdict = MRG_VERDICT_DELIVER,
+                  .reason = "ok"},
         .suppression = {"all", "\xff", 1, 0},
         .hold = {.host = "mx1", .queue_id = long_id, .campaign = "s", .class_name = ""},
     };
