@@ -98,4 +98,5 @@ def mask_tokens(message):
     """With line ends, folds and soft breaks taken away."""
     text = re.sub(rb"(?<!\?)=\n", b"", message.replace(b"\r\n", b"\n"))
     text = re.sub(rb"\n[ \t]+", b" ", text)
-    return re.sub(rb"(https://news\.example\.com/[a-z]/)[A-Za-z0-9_-]{87}", rb"\1TOKEN", text)
+    return re.sub(rb"(https://news\.example\.com/[a-z]/|X-Report-Ref: )[A-Za-z0-9_-]{87}",
+                  rb"\1TOKEN", text)

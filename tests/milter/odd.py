@@ -132,7 +132,9 @@ def long_lines_are_broken_and_come_back_whole(bench):
         text = "{FirstName}" + "x" * 2000 + "\u00e4" * 500
         copy = bench.merged(message(text.encode() + b"\r\n", *fields))
         tap.equal(text_of(copy), text.replace("{FirstName}", "\u00c4nn") + "\n", "text")
-        tap.true(max(map(len, copy.split(b"\r\n"))) <= 76, "a line over 76")
+        # A token cannot be folded.
+        lines = [line for line in copy.split(b"\r\n") if not line.startswith(b"X-Report-Ref:")]
+        tap.true(max(map(len, lines)) <= 76, "a line over 76")
 
 
 @tap.case
