@@ -31,14 +31,16 @@ add_href(const MrgHtml *html, const MrgHtmlToken *token, MrgStampPlaceKind kind,
          GArray *places)
 {
     MrgHtmlAttribute attribute, href = {0}, no_track = {0};
+    gboolean is_open = html->text[token->end - 1] != '>';
     for (gsize at = 0; mrg_html_next_attribute(html, token, &at, &attribute);) {
         if (!href.end && mrg_html_is_attribute(html, &attribute, "href"))
             href = attribute;
         else if (!no_track.end && mrg_html_is_attribute(html, &attribute, "data-no-track"))
             no_track = attribute;
+        is_open |= attribute.quote && attribute.value_end == attribute.end;
     }
     /* The tag that the text ends in is none to a reader. */
-    if (html->text[token->end - 1] != '>')
+    if (is_open)
         return;
     if (no_track.end)
         add(places, MRG_PLACE_NO_TRACK,

@@ -147,6 +147,8 @@ links_are_found_where_readers_find_them(void)
         {"<style><a href=x></style><title><a href=y></title><a href=z>", "L:z|"},
         {"<a href=\"x", ""},
         {"<a href=\"x\"", ""},
+        {"<a href=\"x>", ""},
+        {"<a href=x title=\"y>", ""},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *places = places_of(cases[i].text, TRUE);
