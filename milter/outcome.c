@@ -324,12 +324,24 @@ record_stop(MrgMerge *merge)
                   error ? error->message : "the person's state keeps changing");
 }
 
+/* Whether what the policy says now fits the copy that was made: for that time, and with
+ * nothing in it that the person no longer agrees to. */
+static gboolean
+fits_copy(const MrgMerge *merge, gint64 made_for_us)
+{
+    const MrgDecision *decision = &merge->decision;
+    return mrg_merge_out_us(merge) == made_for_us &&
+           (decision->may_track_open || !(merge->tracked & MRG_TRACKED_OPENS)) &&
+           (decision->may_track_click || !(merge->tracked & MRG_TRACKED_CLICKS));
+}
+
 gboolean
 mrg_step_commit(MrgMerge *merge, GError **error)
 {
     if (!mrg_merge_commits(merge))
         return TRUE;
     gboolean was_going_out = mrg_merge_is_going_out(merge);
+    gint64 made_for_us = mrg_merge_out_us(merge);
     MrgCommit last = MRG_COMMIT_DONE;
     gint64 give_up_us = g_get_monotonic_time() + merge->pipeline->conf->store_deadline;
     for (guint try = 0; may_try(try, give_up_us) && !merge->state.is_repeat; try++) {
@@ -340,10 +352,13 @@ mrg_step_commit(MrgMerge *merge, GError **error)
         if (!load_state(merge, error) || !read_state(merge, error))
             return FALSE;
         take_decision(merge);
-        /* A copy that was not made cannot go out now: it comes again.  And who is uncertain
-         * twice, although the outcome is not there, will not do better. */
-        if ((mrg_merge_is_going_out(merge) && !was_going_out) ||
-            (last == MRG_COMMIT_UNCERTAIN && before == last))
+        /* A copy that was not made, or was made otherwise, cannot go out now: it comes
+         * again. And who is uncertain twice, although the outcome is not there, will not do
+         * better. */
+        if (mrg_merge_is_going_out(merge) &&
+            !(was_going_out && fits_copy(merge, made_for_us)))
+            return fail_commit(last, error);
+        if (last == MRG_COMMIT_UNCERTAIN && before == last)
             break;
     }
     if (!merge->state.is_repeat || mrg_merge_is_going_out(merge) != was_going_out)

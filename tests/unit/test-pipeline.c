@@ -8,6 +8,7 @@
 #include <glib/gstdio.h>
 
 #include "milter/counters.h"
+#include "milter/outcome.h"
 #include "milter/pipeline.h"
 #include "tests/fake/mta.h"
 
@@ -297,6 +298,81 @@ a_retry_after_an_unsubscription_is_dropped(void)
     g_auto(Sent) again = send_standard(world, 1, "ann@example.com");
     g_assert_cmpint(again.answer, ==, MRG_ANSWER_DISCARD);
     g_assert_cmpstr(again.calls, ==, "");
+}
+
+/* What happens between the load and the commit of a copy. */
+typedef struct Meanwhile {
+    const MrgStoreApi *api; /* the store's own */
+    MrgStoreApi changed;
+    MrgConsent consent;
+    MrgSuppression suppression;
+    gboolean is_done;
+} Meanwhile;
+
+static Meanwhile meanwhile;
+
+static MrgCommit
+commit_later(gpointer store, const MrgOutcome *outcome, gint64 deadline_us, GError **error)
+{
+    Import import = {.profile = {.person = outcome->person,
+                                 .consents = &meanwhile.consent,
+                                 .n_consents = meanwhile.consent.purpose ? 1 : 0,
+                                 .suppressions = &meanwhile.suppression,
+                                 .n_suppressions = meanwhile.suppression.scope ? 1 : 0}};
+    guint64 n;
+    if (!meanwhile.is_done)
+        g_assert_true(meanwhile.api->import(store, next_suppressed, &import, &n, error));
+    meanwhile.is_done = TRUE;
+    return meanwhile.api->commit(store, outcome, deadline_us, error);
+}
+
+static void
+let_happen(World *world, MrgConsent consent, MrgSuppression suppression)
+{
+    MrgStore *store = world->pipeline->store;
+    meanwhile = (Meanwhile){.api = store->api,
+                            .changed = *store->api,
+                            .consent = consent,
+                            .suppression = suppression};
+    meanwhile.changed.commit = commit_later;
+    store->api = &meanwhile.changed;
+}
+
+/* The copy with the pixel is made when the consent goes. */
+static void
+a_consent_that_goes_while_a_copy_is_made_counts(void)
+{
+    g_autoptr(World) world = world_new("", TRUE);
+    let_happen(world, (MrgConsent){"track_open", MRG_CONSENT_DENIED, 2, "test"},
+               (MrgSuppression){0});
+    g_auto(Sent) sent = send_standard(world, 1, "ann@example.com");
+    g_assert_cmpint(sent.answer, ==, MRG_ANSWER_TEMPFAIL);
+    g_assert_cmpstr(sent.calls, ==, "reply");
+    g_auto(Sent) again = send_standard(world, 1, "ann@example.com");
+    g_assert_cmpint(again.answer, ==, MRG_ANSWER_ACCEPT);
+    assert_lacks(again.body, "/o/");
+}
+
+static void
+an_unsubscription_while_a_copy_is_made_counts(void)
+{
+    g_autoptr(World) world = world_new("", TRUE);
+    let_happen(world, (MrgConsent){0}, (MrgSuppression){"all", "unsubscribed", 2, 0});
+    g_auto(Sent) sent = send_standard(world, 1, "ann@example.com");
+    g_assert_cmpint(sent.answer, ==, MRG_ANSWER_DISCARD);
+    g_assert_cmpstr(sent.calls, ==, "");
+}
+
+/* Another consent changes nothing about this copy. */
+static void
+a_change_that_does_not_matter_stops_no_copy(void)
+{
+    g_autoptr(World) world = world_new("", TRUE);
+    let_happen(world, (MrgConsent){"profile", MRG_CONSENT_DENIED, 2, "test"},
+               (MrgSuppression){0});
+    g_auto(Sent) sent = send_standard(world, 1, "ann@example.com");
+    g_assert_cmpint(sent.answer, ==, MRG_ANSWER_ACCEPT);
+    assert_contains(sent.body, "/o/");
 }
 
 static void
@@ -601,10 +677,12 @@ preview_is_what_the_mta_ends_up_with(void)
     g_string_append(expected, "\r\n");
     g_string_append(expected, sent.body);
     /* Tokens are sealed, the preview's mean nothing; quoted-printable may break them. */
-    g_autoptr(GRegex) token = g_regex_new("/(o|u)/[A-Za-z0-9_=\r\n.-]{87,}", 0, 0, NULL);
+    g_autoptr(GRegex) token = g_regex_new("(/[ou]/)[A-Za-z0-9_=\r\n.-]{87,}|"
+                                          "(X-Report-Ref: )[A-Za-z0-9_-]{87}",
+                                          0, 0, NULL);
     g_autofree char *preview = mrg_buffer_dup(&written);
-    g_autofree char *a = g_regex_replace(token, preview, -1, 0, "/\\1/T", 0, NULL);
-    g_autofree char *b = g_regex_replace(token, expected->str, -1, 0, "/\\1/T", 0, NULL);
+    g_autofree char *a = g_regex_replace(token, preview, -1, 0, "\\1\\2T", 0, NULL);
+    g_autofree char *b = g_regex_replace(token, expected->str, -1, 0, "\\1\\2T", 0, NULL);
     g_assert_cmpstr(a, ==, b);
 }
 
@@ -670,6 +748,12 @@ main(int argc, char **argv)
                     a_cap_stops_the_second_and_a_retry_counts_once);
     g_test_add_func("/pipeline/retry-unsubscribed",
                     a_retry_after_an_unsubscription_is_dropped);
+    g_test_add_func("/pipeline/meanwhile/consent",
+                    a_consent_that_goes_while_a_copy_is_made_counts);
+    g_test_add_func("/pipeline/meanwhile/unsubscription",
+                    an_unsubscription_while_a_copy_is_made_counts);
+    g_test_add_func("/pipeline/meanwhile/other",
+                    a_change_that_does_not_matter_stops_no_copy);
     g_test_add_func("/pipeline/reused-message-id", a_reused_message_id_evades_no_cap);
     g_test_add_func("/pipeline/campaign-data", the_campaign_decides_nothing_about_people);
     g_test_add_func("/pipeline/unknown-people", people_without_a_profile_follow_the_policy);
