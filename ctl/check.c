@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl/clip.h"
 #include "ctl/templates.h"
 #include "milter/nearest.h"
 #include "render/remarks.h"
@@ -188,6 +189,27 @@ warn_remarks(const Check *check, Subject *subject)
     }
 }
 
+/* The size is that of the template: values may make it more or less. */
+static void
+warn_clip(const Check *check, Subject *subject)
+{
+    gsize n = 0, n_parts;
+    if (subject->layout) {
+        const MrgPart *parts = mrg_layout_parts(subject->layout, &n_parts);
+        n = mrg_clip_html_bytes(parts, n_parts);
+    } else if (subject->templates[0].escape == MRG_ESCAPE_HTML) {
+        n = subject->length;
+    }
+    g_autofree char *size = mrg_clip_size(n);
+    g_autofree char *message =
+        g_strdup_printf("the HTML has already %s without values, and Gmail cuts it off at "
+                        "102 kB: %s",
+                        size, mrg_clip_remedy(check->conf));
+    const MrgFinding finding = {.where = subject->path, .message = message};
+    if (n > MRG_CLIP_BYTES)
+        add_finding(check, subject, &finding);
+}
+
 /* Declared, or of the campaign; where nothing is declared, everything is known. */
 static gboolean
 is_known(const Check *check, const Subject *subject, const char *name)
@@ -294,6 +316,7 @@ check_file(const Check *check, const char *path, json_t *results)
     if (subject.program) {
         warn_remarks(check, &subject);
         warn_undeclared(check, &subject);
+        warn_clip(check, &subject);
         if (check->warnings_fail && json_array_size(subject.warnings))
             code = EX_DATAERR;
     }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "ctl/clip.h"
 #include "ctl/diff.h"
 #include "ctl/mail.h"
 #include "ctl/preview.h"
@@ -25,6 +26,7 @@ typedef struct Card {
 
 typedef struct Page {
     GString *out;
+    const MrgConf *conf;
     Card *cards;
     gsize n_cards;
 } Page;
@@ -241,6 +243,18 @@ put_frames(Page *page, const char *device, const char *title, int width)
 /* ---- the page ---------------------------------------------------------- */
 
 static void
+put_size(Page *page, const Card *card)
+{
+    gsize n = mrg_clip_html_bytes(card->mail.parts, card->mail.n_parts);
+    g_autofree char *size = mrg_clip_size(n);
+    g_autofree char *warning = mrg_clip_scene_warning(page->conf, n);
+    if (warning)
+        g_string_append_printf(page->out, "<br><b>Warning: %s.</b>", warning);
+    else if (n)
+        g_string_append_printf(page->out, "<br>HTML: %s", size);
+}
+
+static void
 put_verdict(Page *page, const Card *card)
 {
     const char *verdict = mrg_scene_verdict(card->scene);
@@ -253,6 +267,7 @@ put_verdict(Page *page, const Card *card)
         put(page, "<br>stamps: ");
         put_string(page, card->scene->merge.stamps);
     }
+    put_size(page, card);
     put(page, "</p>");
 }
 
@@ -339,7 +354,8 @@ put_head(Page *page, const MrgRehearsal *rehearsal)
 GString *
 mrg_preview_page(const MrgRehearsal *rehearsal, const GPtrArray *scenes)
 {
-    Page page = {g_string_new(NULL), g_new0(Card, scenes->len), scenes->len};
+    Page page = {g_string_new(NULL), rehearsal->conf, g_new0(Card, scenes->len),
+                 scenes->len};
     for (gsize i = 0; i < page.n_cards; i++)
         card_init(&page.cards[i], g_ptr_array_index(scenes, i));
     compare_cards(&page);

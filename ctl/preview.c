@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "ctl/clip.h"
 #include "ctl/preview.h"
 
 #define PEOPLE_MAX 1000
@@ -80,6 +81,28 @@ find_people(const MrgRehearsal *rehearsal, const Options *options, GPtrArray *pe
     return EX_DATAERR;
 }
 
+/* ---- what Gmail cuts ---------------------------------------------------- */
+
+static void
+set_clip(json_t *json, const MrgRehearsal *rehearsal, const MrgScene *scene)
+{
+    gsize n = mrg_clip_scene_bytes(scene);
+    g_autofree char *warning = mrg_clip_scene_warning(rehearsal->conf, n);
+    if (n)
+        json_object_set_new(json, "html_bytes", json_integer((json_int_t) n));
+    if (warning)
+        json_object_set_new(json, "warning", json_string(warning));
+}
+
+static void
+warn_of_clip(const MrgRehearsal *rehearsal, const MrgScene *scene)
+{
+    g_autofree char *warning =
+        mrg_clip_scene_warning(rehearsal->conf, mrg_clip_scene_bytes(scene));
+    if (warning)
+        g_printerr("merganser: warning: %s: %s\n", scene->address, warning);
+}
+
 /* ---- files ------------------------------------------------------------- */
 
 char *
@@ -129,7 +152,8 @@ mrg_preview_write(const char *path, const char *bytes, gsize length, gboolean ma
 }
 
 static int
-write_copies(const MrgTool *tool, const Options *options, const GPtrArray *scenes)
+write_copies(const MrgTool *tool, const MrgRehearsal *rehearsal, const Options *options,
+             const GPtrArray *scenes)
 {
     json_t *list = tool->is_json ? json_array() : NULL;
     int code = EX_OK;
@@ -145,14 +169,17 @@ write_copies(const MrgTool *tool, const Options *options, const GPtrArray *scene
         if (code)
             break;
         const char *verdict = mrg_scene_verdict(scene);
-        if (list)
-            json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s?}", "to",
-                                                  scene->address, "verdict", verdict,
-                                                  "reason", scene->merge.reason, "file",
-                                                  scene->is_out ? path : NULL));
-        else
-            g_print("%-7s  %s  %s\n", verdict, scene->is_out ? path : scene->address,
-                    scene->merge.reason);
+        if (list) {
+            json_t *json = json_pack("{s:s,s:s,s:s,s:s?}", "to", scene->address, "verdict",
+                                     verdict, "reason", scene->merge.reason, "file",
+                                     scene->is_out ? path : NULL);
+            set_clip(json, rehearsal, scene);
+            json_array_append_new(list, json);
+            continue;
+        }
+        g_print("%-7s  %s  %s\n", verdict, scene->is_out ? path : scene->address,
+                scene->merge.reason);
+        warn_of_clip(rehearsal, scene);
     }
     if (list && !code)
         mrg_print_json(list);
@@ -175,35 +202,37 @@ write_page(const MrgRehearsal *rehearsal, const Options *options, const GPtrArra
 /* ---- what is printed --------------------------------------------------- */
 
 static json_t *
-scene_json(const MrgScene *scene)
+scene_json(const MrgRehearsal *rehearsal, const MrgScene *scene)
 {
     json_t *result =
         json_pack("{s:s,s:s,s:s,s:s?,s:o}", "to", scene->address, "verdict",
                   mrg_scene_verdict(scene), "reason", scene->merge.reason, "stamps",
                   scene->merge.stamps, "microseconds", mrg_scene_times(scene));
+    set_clip(result, rehearsal, scene);
     if (scene->is_out)
         mrg_json_set_bytes(result, "message", scene->message.data, scene->message.length);
     return result;
 }
 
 static int
-print_json(const GPtrArray *scenes, gboolean is_list)
+print_json(const MrgRehearsal *rehearsal, const GPtrArray *scenes, gboolean is_list)
 {
     json_t *list = json_array();
     if (!is_list) {
         json_decref(list);
-        mrg_print_json(scene_json(g_ptr_array_index(scenes, 0)));
+        mrg_print_json(scene_json(rehearsal, g_ptr_array_index(scenes, 0)));
         return EX_OK;
     }
     for (guint i = 0; i < scenes->len; i++)
-        json_array_append_new(list, scene_json(g_ptr_array_index(scenes, i)));
+        json_array_append_new(list, scene_json(rehearsal, g_ptr_array_index(scenes, i)));
     mrg_print_json(list);
     return EX_OK;
 }
 
 static void
-print_copy(const MrgScene *scene)
+print_copy(const MrgRehearsal *rehearsal, const MrgScene *scene)
 {
+    warn_of_clip(rehearsal, scene);
     if (scene->is_out)
         fwrite(scene->message.data, 1, scene->message.length, stdout);
     else
@@ -244,11 +273,11 @@ show(const MrgTool *tool, const MrgRehearsal *rehearsal, const Options *options,
     if (options->is_page)
         code = write_page(rehearsal, options, scenes);
     else if (options->output)
-        code = write_copies(tool, options, scenes);
+        code = write_copies(tool, rehearsal, options, scenes);
     else if (tool->is_json)
-        return print_json(scenes, !is_one);
+        return print_json(rehearsal, scenes, !is_one);
     else
-        print_copy(g_ptr_array_index(scenes, 0));
+        print_copy(rehearsal, g_ptr_array_index(scenes, 0));
     return code ? code : verdict_code(scenes);
 }
 

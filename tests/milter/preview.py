@@ -237,6 +237,32 @@ def page_shows_everybody(bench):
 
 
 @tap.case
+def mail_that_gmail_cuts_off_is_told(bench):
+    large = '<p>{{#if (eq first_name "Bob")}}' + ("x" * 70 + "\n") * 1500 + "{{/if}}y</p>"
+    data = campaign(number="clip", html=large)
+    message, words = write(bench, "m.eml", data), ("--to", ANN, "--to", BOB)
+    ann, bob = json.loads(run(bench, "preview", message, *words, "--json")[1])
+    tap.true(0 < ann["html_bytes"] < 4096, f"size of Ann's: {ann['html_bytes']}")
+    tap.true(104448 < bob["html_bytes"] < 110000, f"size of Bob's: {bob['html_bytes']}")
+    tap.true("warning" not in ann, "warning for Ann")
+    for word in ("Gmail", "102 kB", "less HTML", "pixel_position = top"):
+        tap.contains(bob["warning"], word, "warning for Bob")
+    code, out, err = run(bench, "preview", message, *words, "-o", folder(bench))
+    tap.equal((code, err), (0, f"merganser: warning: {BOB}: {bob['warning']}\n"), "with files")
+    tap.lacks(out, "Gmail", "list")
+    tap.contains(run(bench, "preview", message, "--to", BOB)[2], bob["warning"], "of one copy")
+    tap.equal(run(bench, "preview", message, "--to", ANN)[2], "", "of one that fits")
+    page = page_of(bench, data, *words)
+    tap.equal(page.count(f"Warning: {bob['warning']}."), 1, "warnings on the page")
+    tap.equal(page.count("<br>HTML: 1 kB"), 1, "size on the page")
+    on_top = write(bench, "top.conf", bench.merganser.conf.read_text().replace(
+        "[stamp]\n", "[stamp]\npixel_position = top\n"))
+    told = json.loads(run(bench, "preview", message, "--to", BOB, "--json", conf=on_top)[1])
+    tap.contains(told["warning"], "less HTML helps", "with the pixel on top")
+    tap.lacks(told["warning"], "pixel_position", "with the pixel on top")
+
+
+@tap.case
 def page_without_html_part_and_without_mail(bench):
     plain = messages()["plain alone"]
     page = Page(page_of(bench, plain, "--to", ANN, "--to", BOB))

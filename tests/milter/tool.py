@@ -243,6 +243,29 @@ def check_warns_of_what_looks_wrong(bench):
 
 
 @tap.case
+def check_warns_of_what_gmail_cuts_off(bench):
+    bound = 102 * 1024
+
+    def warnings(name, text):
+        code, out, err = run(bench, "check", "--json", write(bench, name, text))
+        tap.equal((code, err), (0, ""), "exit")
+        return [w["message"] for w in json.loads(out)[0]["warnings"]]
+
+    tap.equal(warnings("fits.hbs", "x" * bound), [], "as much as fits")
+    message, = warnings("large.hbs", "x" * (bound + 1))
+    tap.contains(message, "already 103 kB without values", "warning")
+    tap.contains(message, "pixel_position = top", "remedy")
+    tap.equal(warnings("large.txt", "x" * (bound + 1)), [], "plain text")
+    head = "X-Campaign: c\nSubject: x\nContent-Type: text/"
+    lines = ("x" * 99 + "\n") * 1100
+    tap.contains(warnings("large.eml", f"{head}html\n\n{lines}")[0], "108 kB", "of a message")
+    tap.equal(warnings("plain.eml", f"{head}plain\n\n{lines}"), [], "plain text of a message")
+    code, _, err = run(bench, "check", "--fatal-warnings", write(bench, "l.hbs", "x" * 120000))
+    tap.equal(code, DATA, "exit code")
+    tap.contains(err, "l.hbs: warning: the HTML has already 118 kB", "warning as text")
+
+
+@tap.case
 def check_knows_what_the_campaign_brings(bench):
     schema = write(bench, "schema.conf", "[field city]\ntype = string\n")
     mail = write(bench, "mail.eml", 'X-Campaign: c\nX-Campaign-Data: {"code":"A"}\n'
