@@ -12,6 +12,7 @@
 #include "ctl/clip.h"
 #include "ctl/templates.h"
 #include "milter/nearest.h"
+#include "render/helper.h"
 #include "render/remarks.h"
 
 #define FILE_BYTES_MAX (32 * 1024 * 1024)
@@ -210,11 +211,16 @@ warn_clip(const Check *check, Subject *subject)
         add_finding(check, subject, &finding);
 }
 
-/* Declared, or of the campaign; where nothing is declared, everything is known. */
+/* Declared, of the campaign, or what a helper says where the person has no such field;
+ * where nothing is declared, everything is known. */
 static gboolean
-is_known(const Check *check, const Subject *subject, const char *name)
+is_known(const Check *check, const Subject *subject, const MrgProgramField *field)
 {
     const MrgSchema *schema = check->args.schema;
+    const char *name = field->name;
+    const MrgHelper *helper = mrg_helper_find(name, strlen(name));
+    if (helper && !helper->max_args && field->has_default)
+        return TRUE;
     return !schema->n_fields || mrg_schema_field(schema, name) ||
            strcmp(name, "data") == 0 ||
            (subject->data &&
@@ -237,7 +243,7 @@ warn_undeclared(const Check *check, Subject *subject)
                 fields[i].name);
             warn(check, subject, fields[i].template, fields[i].line, fields[i].column, use);
         }
-        if (is_known(check, subject, fields[i].name))
+        if (is_known(check, subject, &fields[i]))
             continue;
         const char *near = mrg_nearest(fields[i].name, schema->names, n_names);
         g_autofree char *message = g_strdup_printf(
@@ -259,7 +265,7 @@ print_fields(const Check *check, const Subject *subject)
         g_print("  %-24s %s:%u:%u%s%s\n", fields[i].name, fields[i].template,
                 fields[i].line, fields[i].column,
                 fields[i].has_default ? ", has a fallback" : "",
-                is_known(check, subject, fields[i].name) ? "" : ", not declared");
+                is_known(check, subject, &fields[i]) ? "" : ", not declared");
     if (mrg_program_reads_root(subject->program))
         g_print("  (the person as a whole: the milter would refuse it)\n");
 }
@@ -274,7 +280,7 @@ fields_json(const Check *check, const Subject *subject)
         json_t *field =
             json_pack("{s:i,s:i,s:b,s:b}", "line", (int) fields[i].line, "column",
                       (int) fields[i].column, "has_default", fields[i].has_default,
-                      "declared", is_known(check, subject, fields[i].name));
+                      "declared", is_known(check, subject, &fields[i]));
         mrg_json_set_bytes(field, "name", fields[i].name, strlen(fields[i].name));
         mrg_json_set_bytes(field, "where", fields[i].template, strlen(fields[i].template));
         json_array_append_new(list, field);
