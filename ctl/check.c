@@ -12,8 +12,12 @@
 #include "ctl/clip.h"
 #include "ctl/templates.h"
 #include "milter/nearest.h"
+#include "milter/stamp/places.h"
+#include "milter/stamp/url.h"
 #include "render/helper.h"
+#include "render/limits.h"
 #include "render/remarks.h"
+#include "render/source.h"
 
 #define FILE_BYTES_MAX (32 * 1024 * 1024)
 
@@ -176,6 +180,49 @@ warn(const Check *check, Subject *subject, const char *name, guint line, guint c
     add_finding(check, subject, &finding);
 }
 
+static const char *
+link_fault(MrgUrlKind kind, gboolean has_base)
+{
+    if (kind == MRG_URL_CODE)
+        return "a link with code or data for an address: programs that show mail do not "
+               "open it";
+    if (kind == MRG_URL_RELATIVE && !has_base)
+        return "a relative address, and no <base> in front of it: it leads nowhere from a "
+               "mail; is https:// missing?";
+    if (kind == MRG_URL_REFERENCE)
+        return "a link with a character reference that is not read: it is not tracked; "
+               "write & as &amp;";
+    if (kind == MRG_URL_BROKEN)
+        return "a link whose address cannot be read: it is not tracked";
+    return NULL;
+}
+
+/* Links that lead nowhere, or that the stamp leaves as they are. */
+static void
+warn_links(const Check *check, Subject *subject, const MrgTemplate *template)
+{
+    g_autoptr(GArray) places = g_array_new(FALSE, FALSE, sizeof(MrgStampPlace));
+    g_auto(MrgSource) source = {0};
+    gboolean has_base = FALSE;
+    guint n_warned = 0;
+    if (!mrg_source_init(&source, template, NULL))
+        return;
+    mrg_places_of_template(template->text, template->length, places);
+    for (guint i = 0; i < places->len && n_warned < MRG_LIMIT_REMARKS; i++) {
+        const MrgStampPlace *place = &g_array_index(places, MrgStampPlace, i);
+        MrgUrlKind kind = mrg_url_kind(template->text + place->start, place->length);
+        const char *fault = link_fault(kind, has_base);
+        guint line, column;
+        if (place->kind == MRG_PLACE_BASE)
+            has_base |= kind == MRG_URL_WEB || kind == MRG_URL_LEFT;
+        if (place->kind != MRG_PLACE_LINK || !fault)
+            continue;
+        mrg_source_locate(&source, place->start, &line, &column);
+        warn(check, subject, template->name, line, column, fault);
+        n_warned++;
+    }
+}
+
 static void
 warn_remarks(const Check *check, Subject *subject)
 {
@@ -187,6 +234,8 @@ warn_remarks(const Check *check, Subject *subject)
             warn(check, subject, template->name, remark->line, remark->column,
                  remark->message);
         }
+        if (template->escape == MRG_ESCAPE_HTML)
+            warn_links(check, subject, template);
     }
 }
 

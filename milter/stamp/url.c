@@ -187,6 +187,67 @@ mrg_url_read(MrgArena *arena, const char *value, gsize length, gboolean is_html,
     return absolute ? normalise(arena, absolute) : NULL;
 }
 
+/* ---- templates ---- */
+
+static gboolean
+is_of_scheme(const char *url, const char *const *schemes)
+{
+    for (; *schemes; schemes++)
+        if (g_ascii_strncasecmp(url, *schemes, strlen(*schemes)) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+/* Of all of a value, or of its beginning, behind which values follow. */
+static MrgUrlKind
+kind_of(const char *url, gboolean is_beginning)
+{
+    static const char *const code[] = {"javascript:", "vbscript:", "data:", NULL};
+    static const char *const web[] = {"https:", "http:", NULL};
+    g_autoptr(MrgArena) arena = mrg_arena_new();
+    if (is_of_scheme(url, code))
+        return MRG_URL_CODE;
+    if (is_beginning && (behind_scheme(url) || !strpbrk(url, "/?#")))
+        return behind_scheme(url) ? MRG_URL_WEB : MRG_URL_LEFT;
+    if (is_of_scheme(url, web))
+        return normalise(arena, url) ? MRG_URL_WEB : MRG_URL_BROKEN;
+    return *url == '#' || has_scheme(url) ? MRG_URL_LEFT : MRG_URL_RELATIVE;
+}
+
+/* Where the braces that open here have all closed. */
+static gsize
+skip_braces(const char *text, gsize length)
+{
+    gsize at = 0, depth = 0;
+    do {
+        depth += text[at] == '{';
+        depth -= text[at] == '}';
+    } while (++at < length && depth);
+    return at;
+}
+
+MrgUrlKind
+mrg_url_kind(const char *value, gsize length)
+{
+    g_autoptr(GString) url = g_string_new(NULL), rest = g_string_new(NULL);
+    const char *brace = memchr(value, '{', length);
+    gboolean is_beginning = brace != NULL;
+    gsize n = brace ? (gsize) (brace - value) : length;
+    if (length > MRG_URL_MAX && !is_beginning)
+        return MRG_URL_BROKEN;
+    if (!decode_references(value, n, url))
+        return MRG_URL_REFERENCE;
+    for (gsize at = n; at < length; at += n) {
+        at += skip_braces(value + at, length - at);
+        brace = memchr(value + at, '{', length - at);
+        n = brace ? (gsize) (brace - value) - at : length - at;
+        if (!decode_references(value + at, n, rest))
+            return MRG_URL_REFERENCE;
+    }
+    strip(url);
+    return kind_of(url->str, is_beginning);
+}
+
 /* ---- campaign parameters ---- */
 
 const char *

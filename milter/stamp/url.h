@@ -23,6 +23,19 @@
 const char *mrg_url_read(MrgArena *arena, const char *value, gsize length, gboolean is_html,
                          const char *base);
 
+typedef enum {
+    MRG_URL_LEFT,      /* another scheme, a place in the mail, or what values decide */
+    MRG_URL_WEB,       /* http or https: read */
+    MRG_URL_CODE,      /* javascript, vbscript, data: readers of mail open none of them */
+    MRG_URL_RELATIVE,  /* read where there is a base */
+    MRG_URL_REFERENCE, /* there is a character reference in it that is not read */
+    MRG_URL_BROKEN     /* http or https by its looks, and no address */
+} MrgUrlKind;
+
+/* What the value of an attribute is in a template, where braces and what they hold stand
+ * for anything; as far as its beginning tells. */
+MrgUrlKind mrg_url_kind(const char *value, gsize length);
+
 #define MRG_UTM_MAX 4
 
 /* Campaign parameters, the same for everybody. */

@@ -242,6 +242,36 @@ def check_warns_of_what_looks_wrong(bench):
     tap.equal(code, DATA, "exit code")
 
 
+LINKS = """<a href="https://a.example/">1</a> <a href="mailto:a@a.example">2</a>
+<a href="/home">3</a> <a href="{{unsubscribe_url}}">4</a> <a HREF='javascript:go()'>5</a>
+<!--[if mso]><v:rect href="data:text/html,x"><![endif]-->
+<a href=https://a.example/?a&copy;b>7</a> <a href="https:///x">8</a>
+<base href="https://a.example/"> <a href="page">9</a> <a href="#x">10</a>
+<script>'<a href="/x">'</script> <!-- <a href="/x"> --> {{! <a href="/x"> }}
+<a href="/x?{{urlencode city}}" data-no-track>11</a>
+"""
+
+
+@tap.case
+def check_warns_of_links_that_lead_nowhere(bench):
+    page = write(bench, "links.hbs", LINKS)
+    code, out, _ = run(bench, "check", "--json", page)
+    tap.equal(code, 0, "exit code")
+    faults = [(w["line"], w["column"], w["message"]) for w in json.loads(out)[0]["warnings"]]
+    tap.equal([f[:2] for f in faults], [(2, 10), (2, 68), (3, 28), (4, 9), (4, 52)], "places")
+    for fault, word in zip(faults, ("a relative address", "code or data", "code or data",
+                                    "&amp;", "cannot be read"), strict=True):
+        tap.contains(fault[2], word, "warning")
+    code, _, err = run(bench, "check", "--fatal-warnings", page)
+    tap.equal(code, DATA, "exit code")
+    tap.contains(err, f"{page}:2:10: warning: a relative address", "warning as text")
+    mail = write(bench, "links.eml", "X-Campaign: c\nSubject: x\nContent-Type: text/html\n\n"
+                 '<p>\n<a href="shop/">x</a>\n')
+    tap.contains(run(bench, "check", mail)[2], "part text/html:2:10: warning: a relative", "part")
+    plain = write(bench, "links.txt", '<a href="/x">')
+    tap.equal(json.loads(run(bench, "check", "--json", plain)[1])[0]["warnings"], [], "plain text")
+
+
 @tap.case
 def check_warns_of_what_gmail_cuts_off(bench):
     bound = 102 * 1024

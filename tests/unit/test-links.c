@@ -65,6 +65,54 @@ an_address_is_read_as_browsers_read_it(void)
 }
 
 static void
+a_link_of_a_template_is_judged_by_what_is_written(void)
+{
+    static const struct {
+        const char *value;
+        MrgUrlKind kind;
+    } cases[] = {
+        {"https://a.example/?a=1&amp;b={{x}}&c={{{y}}}", MRG_URL_WEB},
+        {"https://{{host}}/x", MRG_URL_WEB},
+        {"HTTP://a.example", MRG_URL_WEB},
+        {"{{unsubscribe_url}}", MRG_URL_LEFT},
+        {"{Url}/x", MRG_URL_LEFT},
+        {"htt{{x}}", MRG_URL_LEFT},
+        {"https:{{x}}", MRG_URL_LEFT},
+        {"{{#if a}}https://a.example{{else}}/b{{/if}}", MRG_URL_LEFT},
+        {"mailto:a@b.example?subject={{x}}", MRG_URL_LEFT},
+        {"tel:+49", MRG_URL_LEFT},
+        {"#top", MRG_URL_LEFT},
+        {"#{{x}}", MRG_URL_LEFT},
+        {"javascript:go()", MRG_URL_CODE},
+        {" Java\nScript:{{x}}", MRG_URL_CODE},
+        {"&#106;avascript:x", MRG_URL_CODE},
+        {"vbscript:x", MRG_URL_CODE},
+        {"data:text/html,{{x}}", MRG_URL_CODE},
+        {"", MRG_URL_RELATIVE},
+        {"/path", MRG_URL_RELATIVE},
+        {"www.a.example/{{x}}", MRG_URL_RELATIVE},
+        {"//a.example/", MRG_URL_RELATIVE},
+        {"?q={{x}}", MRG_URL_RELATIVE},
+        {"https://a.example/?a=1&copy;2", MRG_URL_REFERENCE},
+        {"https://a.example/?{{x}}&reg", MRG_URL_REFERENCE},
+        {"{{x '&copy;'}}&amp;{{y}}", MRG_URL_LEFT},
+        {"{{x", MRG_URL_LEFT},
+        {"https://", MRG_URL_BROKEN},
+        {"https:/a.example", MRG_URL_BROKEN},
+        {"https://a.example\\@b.example/", MRG_URL_BROKEN},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_test_message("%s", cases[i].value);
+        g_assert_cmpint(mrg_url_kind(cases[i].value, strlen(cases[i].value)), ==,
+                        cases[i].kind);
+    }
+    g_autofree char *huge = g_strnfill(MRG_URL_MAX + 1, 'x');
+    memcpy(huge, "https://", 8);
+    g_assert_cmpint(mrg_url_kind(huge, MRG_URL_MAX + 1), ==, MRG_URL_BROKEN);
+    g_assert_cmpint(mrg_url_kind(huge, MRG_URL_MAX), ==, MRG_URL_WEB);
+}
+
+static void
 campaign_parameters_are_added_once(void)
 {
     static const char *const domains[] = {"shop.example", NULL};
@@ -510,6 +558,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     mrg_mime_init();
     g_test_add_func("/url/read", an_address_is_read_as_browsers_read_it);
+    g_test_add_func("/url/kind", a_link_of_a_template_is_judged_by_what_is_written);
     g_test_add_func("/url/utm", campaign_parameters_are_added_once);
     g_test_add_func("/places/html", links_are_found_where_readers_find_them);
     g_test_add_func("/places/text", addresses_in_text_end_where_the_sentence_does);
