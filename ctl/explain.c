@@ -313,11 +313,14 @@ stamp_inputs(const Explained *self)
     const MrgMerge *merge = self->merge;
     const MrgConf *conf = self->rehearsal->conf;
     return json_pack(
-        "[s,s,s,s]",
+        "[s,s,s,s,s,s]",
         merge->decision.may_track_open ? "track_open granted" : "track_open not granted",
+        merge->decision.may_track_click ? "track_click granted" : "track_click not granted",
         merge->person.has_profile ? "has a profile" : "has no profile",
         merge->campaign.track & MRG_TRACK_OPENS ? "campaign tracks opens"
                                                 : "campaign tracks no opens",
+        merge->campaign.track & MRG_TRACK_CLICKS ? "campaign tracks clicks"
+                                                 : "campaign tracks no clicks",
         *conf->stamp_base_url ? "[stamp] base_url is set" : "[stamp] base_url is not set");
 }
 

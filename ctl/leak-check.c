@@ -125,7 +125,7 @@ typedef struct Feed {
     guint next;
     MrgArena *arena;
     MrgProfile profile;
-    MrgConsent consents[2];
+    MrgConsent consents[3];
 } Feed;
 
 /* The same dice for the same person and field in every run. */
@@ -215,11 +215,12 @@ next_profile(gpointer context, GError **error G_GNUC_UNUSED)
     }
     feed->consents[0] = (MrgConsent){"receive", MRG_CONSENT_GRANTED, 1, "leak-check"};
     feed->consents[1] = (MrgConsent){"track_open", MRG_CONSENT_GRANTED, 1, "leak-check"};
+    feed->consents[2] = (MrgConsent){"track_click", MRG_CONSENT_GRANTED, 1, "leak-check"};
     feed->profile = (MrgProfile){.address = invent_address(check, person, feed->arena),
                                  .fields = fields,
                                  .n_fields = n,
                                  .consents = feed->consents,
-                                 .n_consents = 1 + person % 2};
+                                 .n_consents = 1 + person % 3};
     mrg_person_key(check->rehearsal->keyring, feed->profile.address, &feed->profile.person);
     return &feed->profile;
 }

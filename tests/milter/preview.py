@@ -471,6 +471,50 @@ def no_value_is_in_the_wrong_place(bench):
         tap.true(result["own_values"] >= 200, f"{name}: {result['own_values']} values of their own")
 
 
+LINKED = ('<p><a href="https://shop.example/sale">sale</a> '
+          '<a href="https://shop.example/{{urlencode first_name}}?i={{urlencode interest}}">'
+          'for {FirstName}</a> <a href="{{unsubscribe_url}}">out</a></p>')
+
+
+def linked(number):
+    return campaign(number=number, html=LINKED, plain="https://shop.example/ {FirstName}").replace(
+        b"X-Campaign-Track: opens", b"X-Campaign-Track: opens, clicks, text")
+
+
+@tap.case
+def tracked_links_leak_nothing(bench):
+    message = write(bench, "m.eml", linked("linked"))
+    code, out, err = run(bench, "leak-check", message, "--people", "200", "--json")
+    tap.equal((code, err), (0, ""), f"exit ({out[-300:]})")
+    result = json.loads(out)
+    tap.equal((result["copies"], result["leaks"]), (200, []), "copies")
+    plain = write(bench, "plain.eml", linked("linked").replace(b", clicks, text", b""))
+    whole = json.loads(run(bench, "leak-check", plain, "--people", "200", "--json")[1])
+    tap.true(result["own_values"] < whole["own_values"], "no link was tracked: the values in "
+             "their addresses are not sealed")
+
+
+@tap.case
+def explain_tells_of_tracked_links(bench):
+    person = {"address": "eve@example.com", "first_name": "Eve", "interest": "Chess",
+              "consent": {"receive": True, "track_open": True, "track_click": True}}
+    file = write(bench, "eve.jsonl", json.dumps(person) + "\n")
+    message = write(bench, "m.eml", linked("linked"))
+    code, out, err = run(bench, "explain", message, "--to", person["address"], "--profile", file,
+                         "--json")
+    tap.equal((code, err), (0, ""), "exit")
+    stage = next(s for s in json.loads(out)["stages"] if s["stage"] == "stamp")
+    for word in ("pixel", "links"):
+        tap.contains(stage["decision"], word, "stamps")
+    for word in ("track_click granted", "campaign tracks clicks"):
+        tap.true(word in stage["inputs"], f"{word}: {stage['inputs']}")
+    for secret in ("Eve", "eve@", "shop.example/E", "Chess"):
+        tap.lacks(out, secret, "what explain prints")
+    _, stages = explained(bench, linked("linked"), ANN)
+    tap.lacks(stages["stamp"]["decision"], "links", "stamps without track_click")
+    tap.true("track_click not granted" in stages["stamp"]["inputs"], "what the stamp asks")
+
+
 @tap.case
 def sample_campaign_leaks_nothing(bench):
     sample = pathlib.Path(__file__).resolve().parents[2] / "conf" / "samples" / "campaign.eml"
