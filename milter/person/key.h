@@ -36,6 +36,7 @@ typedef enum {
 typedef struct MrgTokenKeys {
     guint8 seal[MRG_SECRET_BYTES];
     guint8 nonce[MRG_SECRET_BYTES];
+    guint8 digest[16];
     guint8 tag[16];
 } MrgTokenKeys;
 

@@ -4,17 +4,23 @@
  *
  *   version 1 | key id 1 | nonce 12 | ChaCha20 (RFC 8439, 2.4) of:
  *     recipient key 16 | campaign number 4 | message number 8 | seconds since 1970 4
- *     [| target] | purpose 1 | link number 2 | SipHash-2-4 with 128 bits of all before 16
+ *     [| target] | purpose 1 | link number 2 | tag 16
  *
  * in base64url without padding: 87 characters, no address in it, nothing to guess.  Version
  * 2 has a target: the address that a link of this copy alone leads to; others have a number
  * in place of it.  Numbers are big-endian.  Purpose and link number are no secret: the path
  * and the order of the links tell them.
  *
- * Encrypt-then-MAC under keys of their own (Bellare, Namprempre 2000).  The nonce is keyed
- * BLAKE2b of what is encrypted, so that sealing is deterministic, a repeated nonce means
- * the same text (the idea of RFC 5297), and all tokens of a copy share one encryption: an
- * AEAD of libsodium for each of twenty links costs more than rendering the mail.
+ * Encrypt-then-MAC under keys of their own (Bellare, Namprempre 2000).  The tag is
+ * SipHash-2-4 with 128 bits of the digest, purpose and link number; the digest is the same
+ * function under another key of all that stands before these.  So it covers every byte:
+ * a PRF of a keyed digest is a PRF as long as no two digests collide (as in NMAC: Bellare,
+ * Canetti, Krawczyk 1996), and of 128 bits that nobody sees none are found.
+ *
+ * The nonce is keyed BLAKE2b of what is encrypted, so that sealing is deterministic, a
+ * repeated nonce means the same text (the idea of RFC 5297), and all tokens of a copy share
+ * one encryption and one digest: an AEAD of libsodium for each of twenty links costs more
+ * than rendering the mail.
  *
  * THREADS    no state.
  */
@@ -60,6 +66,7 @@ typedef struct MrgSealer {
     const MrgTokenKeys *keys; /* borrowed from the ring */
     guint8 plain[32];
     guint8 sealed[46]; /* what its tokens have in common */
+    guint8 digest[16]; /* of it */
     char text[61];     /* the first 45 bytes of it, as the tokens begin */
 } MrgSealer;
 

@@ -189,6 +189,30 @@ every_changed_character_is_refused(void)
         }
 }
 
+/* Copies differ in front, the tokens of one copy behind. */
+static void
+no_half_of_a_token_fits_another(void)
+{
+    g_autoptr(MrgKeyring) ring = new_ring();
+    char one[MRG_TOKEN_LENGTH + 1], other[MRG_TOKEN_LENGTH + 1];
+    char target[MRG_TARGET_MAX + 1];
+    MrgToken token = sample;
+    MrgToken opened;
+    token.message++;
+    mrg_token_seal(ring, &sample, one);
+    mrg_token_seal(ring, &token, other);
+    memcpy(one + 62, other + 62, MRG_TOKEN_LENGTH - 62);
+    g_assert_false(mrg_token_read(ring, one, MRG_TOKEN_LENGTH, &opened, target));
+    mrg_token_seal(ring, &sample, one);
+    token = sample;
+    token.link++;
+    mrg_token_seal(ring, &token, other);
+    g_assert_cmpint(memcmp(one, other, 61), ==, 0);
+    memcpy(one + 66, other + 66, MRG_TOKEN_LENGTH - 66);
+    g_assert_false(mrg_token_read(ring, one, MRG_TOKEN_LENGTH, &opened, target));
+    g_assert_true(mrg_token_read(ring, other, MRG_TOKEN_LENGTH, &opened, target));
+}
+
 static void
 length_purpose_and_ring_must_fit(void)
 {
@@ -223,6 +247,7 @@ main(int argc, char **argv)
     g_test_add_func("/token/nonces", no_two_texts_have_one_nonce);
     g_test_add_func("/token/retired", a_retired_key_still_opens);
     g_test_add_func("/token/tampered", every_changed_character_is_refused);
+    g_test_add_func("/token/halves", no_half_of_a_token_fits_another);
     g_test_add_func("/token/must-fit", length_purpose_and_ring_must_fit);
     return g_test_run();
 }
