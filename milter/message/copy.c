@@ -8,6 +8,8 @@
 #include "milter/message/encode.h"
 #include "milter/message/mailbox.h"
 
+#define HEADERS_USUAL 32 /* room from the start */
+
 /* Who else got the message or would get an answer to all, what mail readers keep of the
  * Subject as it was written, and signatures of a text that is no more. */
 static const char *const removed_names[] = {
@@ -67,7 +69,7 @@ mrg_copy_signatures(const MrgEnvelope *envelope)
 void
 mrg_copy_init(MrgCopy *copy, gsize body_limit)
 {
-    copy->headers = g_array_new(FALSE, FALSE, sizeof(MrgCopyHeader));
+    copy->headers = g_array_sized_new(FALSE, FALSE, sizeof(MrgCopyHeader), HEADERS_USUAL);
     mrg_buffer_init(&copy->body, body_limit);
     copy->is_body_changed = FALSE;
 }

@@ -326,9 +326,47 @@ encode_words(MrgArena *arena, gsize name_length, const char *text)
     return mrg_arena_dup(arena, out->str, out->len);
 }
 
+/* Whether all of it is visible ASCII: in the top bit of each byte, eight at a time.  The
+ * first byte that is none shows there whatever it borrows from those above it. */
+static gboolean
+is_visible(const char *text, gsize length)
+{
+    const guint64 ones = G_GUINT64_CONSTANT(0x0101010101010101);
+    guint64 seen = 0;
+    for (; length >= sizeof seen; text += sizeof seen, length -= sizeof seen) {
+        guint64 bytes;
+        memcpy(&bytes, text, sizeof bytes);
+        seen |= bytes | (bytes - '!' * ones) | (bytes + ones);
+    }
+    for (; length; text++, length--)
+        seen |= (guchar) (*text - '!') > '~' - '!' ? 0x80 : 0;
+    return (seen & 0x80 * ones) == 0;
+}
+
+/* A single word that stays as it is, as tokens and addresses do; without '?' no part of it
+ * is an encoded word. */
+static gboolean
+is_plain_word(const char *text, gsize length)
+{
+    return length > 0 && length <= PLAIN_WORD_MAX && is_visible(text, length) &&
+           !memchr(text, '?', length);
+}
+
+static char *
+put_behind_space(MrgArena *arena, const char *text, gsize length)
+{
+    char *out = mrg_arena_alloc(arena, length + 2);
+    out[0] = ' ';
+    memcpy(out + 1, text, length);
+    out[length + 1] = '\0';
+    return out;
+}
+
 char *
 mrg_encode_header(MrgArena *arena, gsize name_length, const char *text, gsize length)
 {
+    if (is_plain_word(text, length))
+        return put_behind_space(arena, text, length);
     const char *clean = clean_header_text(arena, text, length);
     return can_stay_plain(clean) ? fold_plain(arena, name_length, clean)
                                  : encode_words(arena, name_length, clean);

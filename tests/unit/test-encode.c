@@ -283,6 +283,22 @@ header_golden(void)
                         ==, cases[i].value);
 }
 
+/* Wherever it stands: bytes are looked at one by one and eight at a time. */
+static void
+a_word_stays_if_all_of_it_is_visible(void)
+{
+    g_autoptr(MrgArena) arena = mrg_arena_new();
+    for (gsize at = 0; at < 19; at++)
+        for (guint c = 1; c < 256; c++) {
+            char text[] = " abcdefghijklmnopqrs";
+            text[1 + at] = (char) c;
+            const char *value = mrg_encode_header(arena, strlen("X"), text + 1, 19);
+            assert_header_is_one_field("X", value);
+            g_assert_cmpint(strcmp(value, text) == 0, ==,
+                            (c > ' ' && c < 127) || (c == ' ' && at > 0 && at < 18));
+        }
+}
+
 static void
 long_headers_fold_at_76(void)
 {
@@ -329,6 +345,7 @@ main(int argc, char **argv)
     g_test_add_func("/encode/base64", base64_golden);
     g_test_add_func("/encode/every-column", line_ends_at_every_column);
     g_test_add_func("/encode/random", random_texts_come_back);
+    g_test_add_func("/encode/header/word", a_word_stays_if_all_of_it_is_visible);
     g_test_add_func("/encode/large", a_large_text_fills_many_blocks);
     g_test_add_func("/encode/full", a_full_buffer_says_so);
     g_test_add_func("/encode/header", header_golden);
