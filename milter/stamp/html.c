@@ -27,7 +27,8 @@ name_start(const MrgHtmlToken *token)
 static gboolean
 is_named(const char *text, gsize length, const char *name)
 {
-    return length == strlen(name) && g_ascii_strncasecmp(text, name, length) == 0;
+    return length && g_ascii_tolower(*text) == *name && length == strlen(name) &&
+           g_ascii_strncasecmp(text, name, length) == 0;
 }
 
 gboolean

@@ -79,20 +79,31 @@ mrg_places_of_html(const char *text, gsize length, GArray *places)
     scan(&html, FALSE, places);
 }
 
+static gboolean
+may_have_place(const MrgHtml *html, const MrgHtmlToken *token)
+{
+    MrgHtml inside;
+    return token->type == MRG_HTML_RAW || is_link_element(html, token) ||
+           mrg_html_is_tag(html, token, MRG_HTML_START_TAG, "base") ||
+           mrg_html_is_tag(html, token, MRG_HTML_START_TAG, "body") ||
+           mrg_html_is_tag(html, token, MRG_HTML_END_TAG, "body") ||
+           mrg_html_conditional(html, token, &inside);
+}
+
 gboolean
 mrg_places_are_none(const char *text, gsize length)
 {
     MrgHtml html;
     MrgHtmlToken token = {.type = MRG_HTML_TEXT};
-    g_autoptr(GArray) places = g_array_new(FALSE, FALSE, sizeof(MrgStampPlace));
+    const char *open = memrchr(text, '<', length);
+    if (!open)
+        return TRUE;
     mrg_html_init(&html, text, length);
     while (mrg_html_next(&html, &token))
-        if (token.type == MRG_HTML_RAW)
+        if (may_have_place(&html, &token))
             return FALSE;
-    const char *open = memrchr(text, '<', length);
     const char *close = memrchr(text, '>', length);
-    mrg_places_of_html(text, length, places);
-    return !places->len && !html.raw_name && (!open || (close && close > open)) &&
+    return !html.raw_name && close && close > open &&
            (token.type != MRG_HTML_COMMENT || text[length - 1] == '>');
 }
 

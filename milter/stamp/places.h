@@ -43,7 +43,8 @@ void mrg_places_of_text(const char *text, gsize length, GArray *places);
  * template leaves out are places, too. */
 gboolean mrg_places_of_template(const char *text, gsize length, GArray *places);
 
-/* Whether a piece of HTML has none, and begins no markup that does not end in it. */
+/* Whether a piece of HTML has none, and begins no markup that does not end in it.  FALSE
+ * also for what is seldom without one: links without an address, conditional comments. */
 gboolean mrg_places_are_none(const char *text, gsize length);
 
 /* Where a value that begins at start ends: at its quote, or without one where an unquoted
