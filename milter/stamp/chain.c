@@ -39,6 +39,15 @@ mrg_stamp_token(const MrgStampContext *context, MrgTokenPurpose purpose)
 }
 
 const char *
+mrg_stamp_escape(MrgArena *arena, const char *text)
+{
+    if (!strpbrk(text, "&<>\"'"))
+        return text;
+    g_autofree char *escaped = g_markup_escape_text(text, -1);
+    return mrg_arena_strdup(arena, escaped);
+}
+
+const char *
 mrg_stamp_join(MrgArena *arena, const char *const *pieces)
 {
     gsize length = 0;
@@ -93,11 +102,30 @@ forget_places(MrgProposal *proposal)
         g_clear_pointer(&proposal->places[i], g_array_unref);
 }
 
+static void
+make_room(MrgProposal *proposal)
+{
+    gsize n = proposal->n_splices_max ? 2 * proposal->n_splices_max : SPLICES_USUAL;
+    MrgPartSplice *splices = mrg_arena_alloc(proposal->arena, n * sizeof *splices);
+    if (proposal->n_splices)
+        memcpy(splices, proposal->splices, proposal->n_splices * sizeof *splices);
+    proposal->splices = splices;
+    proposal->n_splices_max = n;
+}
+
+void
+mrg_proposal_splice(MrgProposal *proposal, gsize part, MrgSplice splice)
+{
+    if (proposal->n_splices == proposal->n_splices_max)
+        make_room(proposal);
+    proposal->splices[proposal->n_splices++] = (MrgPartSplice){part, splice};
+}
+
 void
 mrg_proposal_set_header(MrgProposal *proposal, const char *name, const char *value)
 {
-    MrgStampHeader header = {name, value};
-    g_array_append_val(proposal->headers, header);
+    g_assert(proposal->n_headers < G_N_ELEMENTS(proposal->headers));
+    proposal->headers[proposal->n_headers++] = (MrgStampHeader){name, value};
 }
 
 static gboolean
@@ -127,7 +155,7 @@ current_texts(MrgArena *arena, const MrgPart *parts, const MrgRendered *rendered
 }
 
 static gint
-compare_splices(gconstpointer a, gconstpointer b)
+compare_splices(gconstpointer a, gconstpointer b, G_GNUC_UNUSED gpointer data)
 {
     const MrgPartSplice *one = a;
     const MrgPartSplice *other = b;
@@ -142,7 +170,7 @@ static gboolean
 is_sorted(const MrgPartSplice *splices, gsize n)
 {
     for (gsize i = 1; i < n; i++)
-        if (compare_splices(&splices[i - 1], &splices[i]) > 0)
+        if (compare_splices(&splices[i - 1], &splices[i], NULL) > 0)
             return FALSE;
     return TRUE;
 }
@@ -182,11 +210,10 @@ splice_text(MrgArena *arena, MrgRendered *part, const MrgRendered *text,
 static void
 apply_splices(MrgArena *arena, const MrgProposal *proposal, MrgRendered *parts)
 {
-    const MrgPartSplice *splices =
-        (const MrgPartSplice *) (gpointer) proposal->splices->data;
-    gsize n = proposal->splices->len;
+    MrgPartSplice *splices = proposal->splices;
+    gsize n = proposal->n_splices;
     if (!is_sorted(splices, n))
-        g_array_sort(proposal->splices, compare_splices);
+        g_qsort_with_data(splices, (gint) n, sizeof *splices, compare_splices, NULL);
     for (gsize first = 0, next; first < n; first = next) {
         gsize part = splices[first].part;
         for (next = first; next < n && splices[next].part == part;)
@@ -199,10 +226,9 @@ apply_splices(MrgArena *arena, const MrgProposal *proposal, MrgRendered *parts)
 static void
 apply_headers(MrgArena *arena, const MrgProposal *proposal, MrgCopy *copy)
 {
-    for (guint i = 0; i < proposal->headers->len; i++) {
-        const MrgStampHeader *header = &g_array_index(proposal->headers, MrgStampHeader, i);
-        mrg_copy_set_header(copy, arena, header->name, header->value);
-    }
+    for (gsize i = 0; i < proposal->n_headers; i++)
+        mrg_copy_set_header(copy, arena, proposal->headers[i].name,
+                            proposal->headers[i].value);
 }
 
 static const char *
@@ -224,10 +250,7 @@ void
 mrg_stamp_apply(MrgStampContext *context, const MrgLayout *layout, MrgRendered *parts,
                 MrgCopy *copy)
 {
-    g_autoptr(GArray) splices =
-        g_array_sized_new(FALSE, FALSE, sizeof(MrgPartSplice), SPLICES_USUAL);
-    g_autoptr(GArray) headers = g_array_new(FALSE, FALSE, sizeof(MrgStampHeader));
-    MrgProposal proposal = {.copy = copy, .splices = splices, .headers = headers};
+    MrgProposal proposal = {.copy = copy, .arena = context->arena};
     proposal.parts = mrg_layout_parts(layout, &proposal.n_parts);
     proposal.texts = current_texts(context->arena, proposal.parts, parts, proposal.n_parts);
     proposal.places = mrg_arena_array(context->arena, GArray *, proposal.n_parts);

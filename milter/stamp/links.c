@@ -243,9 +243,8 @@ typedef struct Writer {
 static void
 propose(Writer *writer, const MrgStampPlace *place, const char *text, gsize length)
 {
-    const MrgPartSplice splice = {writer->part,
-                                  {place->start, place->length, text, length}};
-    g_array_append_val(writer->proposal->splices, splice);
+    mrg_proposal_splice(writer->proposal, writer->part,
+                        (MrgSplice){place->start, place->length, text, length});
     writer->has_acted = TRUE;
 }
 
@@ -263,26 +262,26 @@ static void
 extend(Writer *writer, const MrgStampPlace *place, const Link *link)
 {
     const char *quote = writer->is_html && !place->quote ? "\"" : "";
-    g_autofree char *escaped =
-        writer->is_html ? g_markup_escape_text(link->target, -1) : g_strdup(link->target);
+    const char *escaped = writer->is_html
+                              ? mrg_stamp_escape(writer->context->arena, link->target)
+                              : link->target;
     const char *text =
         mrg_arena_printf(writer->context->arena, "%s%s%s", quote, escaped, quote);
     if (link->is_extended)
         propose(writer, place, text, strlen(text));
 }
 
-/* An attribute without quotes gets some. */
+/* An attribute without quotes gets some.  number is the link's. */
 static void
-track(Writer *writer, const MrgStampPlace *place, const Link *link)
+track(Writer *writer, const MrgStampPlace *place, const Link *link, guint16 number)
 {
     const MrgStampContext *context = writer->context;
     const MrgLinks *links = context->links;
     MrgTokenPurpose purpose = context->is_inert ? MRG_TOKEN_INERT : MRG_TOKEN_CLICK;
-    guint16 number = number_of(links, link);
     gboolean is_numbered = number || (context->is_inert && link->is_static);
     gsize n_prefix = links->prefix_length[writer->is_html];
-    gsize n_target = strlen(link->target);
-    gsize n_token = MRG_TOKEN_LENGTH + (is_numbered ? 0 : (n_target * 4 + 2) / 3);
+    gsize n_target = is_numbered ? 0 : strlen(link->target);
+    gsize n_token = MRG_TOKEN_LENGTH + (n_target * 4 + 2) / 3;
     gsize n_quote = writer->is_html && !place->quote ? 1 : 0;
     char *text = mrg_arena_alloc(context->arena, n_prefix + n_token + 2 * n_quote + 1);
     char *token = text + n_quote + n_prefix;
@@ -296,12 +295,6 @@ track(Writer *writer, const MrgStampPlace *place, const Link *link)
     memset(token + n_token, '"', n_quote);
     propose(writer, place, text, 2 * n_quote + n_prefix + n_token);
     writer->proposal->tracked |= MRG_TRACKED_CLICKS;
-}
-
-static gboolean
-fits_token(const MrgLinks *links, const Link *link)
-{
-    return number_of(links, link) || strlen(link->target) <= MRG_TARGET_MAX;
 }
 
 static const Link *
@@ -325,8 +318,9 @@ write_link(Writer *writer, const MrgStampPlace *place, const char *written)
         return;
     if (!known)
         known = &link;
-    if (writer->is_tracking && fits_token(context->links, known))
-        track(writer, place, known);
+    guint16 number = number_of(context->links, known);
+    if (writer->is_tracking && (number || strlen(known->target) <= MRG_TARGET_MAX))
+        track(writer, place, known, number);
     else
         extend(writer, place, known);
 }

@@ -35,12 +35,12 @@ find_part(const MrgProposal *proposal, gsize *part)
 gboolean
 mrg_stamp_pixel(const MrgStampContext *context, MrgProposal *proposal)
 {
-    MrgPartSplice pixel = {0};
-    if (!context->base_url || !find_part(proposal, &pixel.part))
+    gsize part;
+    if (!context->base_url || !find_part(proposal, &part))
         return FALSE;
-    g_autofree char *url = g_markup_escape_text(context->base_url, -1);
-    const MrgStampPlaces places = mrg_proposal_places(context, proposal, pixel.part);
-    pixel.splice.start = find_place(context, places, proposal->texts[pixel.part].length);
+    const char *url = mrg_stamp_escape(context->arena, context->base_url);
+    const MrgStampPlaces places = mrg_proposal_places(context, proposal, part);
+    gsize at = find_place(context, places, proposal->texts[part].length);
     const char *const pieces[] = {
         "<img src=\"",
         url,
@@ -48,9 +48,8 @@ mrg_stamp_pixel(const MrgStampContext *context, MrgProposal *proposal)
         mrg_stamp_token(context, MRG_TOKEN_OPEN),
         ".gif\" width=\"1\" height=\"1\" alt=\"\" border=\"0\" style=\"border:0\">",
         NULL};
-    pixel.splice.text = mrg_stamp_join(context->arena, pieces);
-    pixel.splice.length = strlen(pixel.splice.text);
-    g_array_append_val(proposal->splices, pixel);
+    const char *text = mrg_stamp_join(context->arena, pieces);
+    mrg_proposal_splice(proposal, part, (MrgSplice){at, 0, text, strlen(text)});
     proposal->tracked |= MRG_TRACKED_OPENS;
     return TRUE;
 }

@@ -12,16 +12,7 @@
 
 #include "milter/stamp/chain.h"
 
-typedef struct MrgProposal {
-    const MrgPart *parts;     /* of the layout */
-    const MrgRendered *texts; /* what each says now; text is never NULL */
-    gsize n_parts;
-    GArray **places; /* of each part, once it was looked at */
-    const MrgCopy *copy;
-    guint tracked;   /* MrgTracked */
-    GArray *splices; /* MrgPartSplice */
-    GArray *headers; /* MrgStampHeader */
-} MrgProposal;
+#define MRG_STAMP_HEADERS 8 /* all that the stamps can propose for a copy, and more */
 
 typedef struct MrgPartSplice {
     gsize part;
@@ -32,6 +23,20 @@ typedef struct MrgStampHeader {
     const char *name;
     const char *value;
 } MrgStampHeader;
+
+typedef struct MrgProposal {
+    const MrgPart *parts;     /* of the layout */
+    const MrgRendered *texts; /* what each says now; text is never NULL */
+    gsize n_parts;
+    GArray **places; /* of each part, once it was looked at */
+    const MrgCopy *copy;
+    guint tracked; /* MrgTracked */
+    MrgArena *arena;
+    MrgPartSplice *splices; /* room for n_splices_max */
+    gsize n_splices, n_splices_max;
+    MrgStampHeader headers[MRG_STAMP_HEADERS];
+    gsize n_headers;
+} MrgProposal;
 
 /* One stamp; FALSE when there was nothing to do. */
 typedef gboolean MrgStampFunction(const MrgStampContext *context, MrgProposal *proposal);
@@ -50,9 +55,13 @@ const char *mrg_stamp_token(const MrgStampContext *context, MrgTokenPurpose purp
 MrgStampPlaces mrg_proposal_places(const MrgStampContext *context, MrgProposal *proposal,
                                    gsize part);
 
+/* As it may stand in HTML; the text itself where nothing in it is markup.  Arena. */
+const char *mrg_stamp_escape(MrgArena *arena, const char *text);
+
 /* The pieces, up to NULL, one behind the other.  Arena. */
 const char *mrg_stamp_join(MrgArena *arena, const char *const *pieces);
 
+void mrg_proposal_splice(MrgProposal *proposal, gsize part, MrgSplice splice);
 void mrg_proposal_set_header(MrgProposal *proposal, const char *name, const char *value);
 
 #endif
