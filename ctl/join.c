@@ -245,6 +245,15 @@ wanted_value(const MrgJoin *join, const MrgService *there, const char *name,
     return g_strdup(value);
 }
 
+static gboolean
+check_value(const char *key, const char *name, const char *value, GError **error)
+{
+    return mrg_postfix_is_closed(value) ||
+           fail(error,
+                "%s of %s would be %s, where a brace has no other half: mend it first",
+                name, key, value);
+}
+
 /* ---- the plan ---- */
 
 typedef struct Pair {
@@ -287,6 +296,8 @@ plan_option(const MrgJoin *join, GPtrArray *plan, const MrgService *there,
             "%s/cleanup_service_name",
             there->key, now, join->directory, there->key);
     g_autofree char *value = wanted_value(join, there, option->name, option->value);
+    if (!check_value(there->key, option->name, value, error))
+        return FALSE;
     if (g_str_equal(option->name, "milter_macro_daemon_name") && now &&
         !g_str_equal(now, value))
         note(join,
@@ -355,14 +366,18 @@ plan_new(const MrgJoin *join, GPtrArray *plan, const MrgService *wanted, GError 
     columns[4] = g_strdup(is_chrooted ? "y" : "n");
     g_autofree char *head = g_strjoinv(" ", columns);
     g_autoptr(GString) line = g_string_new(head);
-    for (guint i = 0; i < wanted->arguments->len / 2; i++) {
+    gboolean is_fine = TRUE;
+    for (guint i = 0; is_fine && i < wanted->arguments->len / 2; i++) {
         Pair option = fragment_option(wanted, i);
         g_autofree char *value = wanted_value(join, NULL, option.name, option.value);
         g_autofree char *argument = mrg_service_option(option.name, value);
+        is_fine = check_value(wanted->key, option.name, value, error);
         g_string_append_printf(line, " %s", argument);
         g_free(option.name);
         g_free(option.value);
     }
+    if (!is_fine)
+        return FALSE;
     mrg_changes_add(plan, MRG_CHANGE_SERVICE, wanted->key, "", NULL, line->str);
     return TRUE;
 }

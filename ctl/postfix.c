@@ -49,6 +49,15 @@ mrg_postfix_list(const char *text)
     return (GStrv) g_ptr_array_free(words, FALSE);
 }
 
+gboolean
+mrg_postfix_is_closed(const char *text)
+{
+    int depth = 0;
+    for (; *text && depth >= 0; text++)
+        depth += (*text == '{') - (*text == '}');
+    return depth == 0;
+}
+
 /* ---- services ---- */
 
 static char *
@@ -97,11 +106,23 @@ is_option(const GPtrArray *words, guint i)
     return g_str_equal(words->pdata[i], "-o") && i + 1 < words->len;
 }
 
+/* An option added to another line would be within its last word, or the value of its last
+ * -o; and no daemon of Postfix starts with such a line. */
+static gboolean
+is_complete(const GPtrArray *words)
+{
+    guint last = words->len - 1, i = COLUMNS;
+    while (i < last)
+        i += is_option(words, i) ? 2 : 1;
+    return mrg_postfix_is_closed(words->pdata[last]) &&
+           (i != last || !g_str_equal(words->pdata[last], "-o"));
+}
+
 MrgService *
 mrg_service_parse(const char *line)
 {
     g_autoptr(GPtrArray) words = split(line, "");
-    if (words->len < COLUMNS)
+    if (words->len < COLUMNS || !is_complete(words))
         return NULL;
     char **columns = (char **) words->pdata;
     MrgService *service = g_new0(MrgService, 1);

@@ -62,7 +62,8 @@ gboolean mrg_postfix_is_chrooted(const MrgPostfix *postfix, const MrgService *se
 /* Most processes of the service at a time; G_MAXUINT for no limit. */
 guint mrg_postfix_process_limit(const MrgPostfix *postfix, const MrgService *service);
 
-/* A service from a line of master.cf; NULL where it is none.  The caller frees. */
+/* A service from a line of master.cf; NULL where it is none, or ends within braces or
+ * after -o.  The caller frees. */
 MrgService *mrg_service_parse(const char *line);
 void mrg_service_free(MrgService *service);
 
@@ -74,6 +75,9 @@ char *mrg_service_option(const char *name, const char *value);
 
 /* Splits at commas and white space outside of braces; the caller frees. */
 GStrv mrg_postfix_list(const char *text);
+
+/* Whether each brace of a value has its other half: else what follows would be within. */
+gboolean mrg_postfix_is_closed(const char *text);
 
 /* ---- milters ---- */
 

@@ -98,15 +98,39 @@ hostile_output_is_survived(void)
         g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
         g_autoptr(MrgPostfix) other = postfix(text, text);
         MrgJoin join = join_of(other, MRG_SHAPE_SPLIT, notes);
-        g_autoptr(GPtrArray) plan = mrg_join_plan(&join, NULL);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GPtrArray) plan = mrg_join_plan(&join, &error);
         g_autofree char *address = mrg_milter_address(text);
         g_autofree char *value = mrg_milter_attribute(text, "x");
         g_auto(MrgPlace) place = {0};
-        g_assert_nonnull(plan);
+        g_assert_true(!plan == (error != NULL));
         g_assert_true(!address || strlen(address) <= strlen(text));
         g_assert_true(!value || strlen(value) <= strlen(text));
         if (mrg_place_from_milter(&place, text, "/q", TRUE))
             g_assert_true(place.path || place.port);
+    }
+}
+
+/* What is added behind it would be taken for a part of it. */
+static void
+open_braces_are_an_error(void)
+{
+    static const struct {
+        const char *own, *services, *words;
+    } cases[] = {
+        {"smtpd_milters = { inet:a:1", "submission inet n - n - - smtpd\n",
+         "smtpd_milters of"},
+        {"header_checks = a} {b", "", "header_checks of campaign-cleanup/unix"},
+    };
+    g_assert_null(mrg_service_parse("smtps inet n - y - 7 smtpd -o {a=b -o c=d"));
+    g_assert_null(mrg_service_parse("smtps inet n - y - 7 smtpd -o a=b -o"));
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(MrgPostfix) other = postfix(cases[i].own, cases[i].services);
+        MrgJoin join = join_of(other, MRG_SHAPE_SPLIT, notes);
+        g_assert_null(mrg_join_plan(&join, &error));
+        g_assert_nonnull(strstr(error->message, cases[i].words));
     }
 }
 
@@ -208,6 +232,7 @@ main(int argc, char **argv)
     ADD(line_of_a_service_is_read_and_written_back);
     ADD(lists_split_outside_of_braces);
     ADD(hostile_output_is_survived);
+    ADD(open_braces_are_an_error);
     ADD(places_are_the_same_however_they_are_written);
     ADD(fragments_hold_all_that_is_filled_in);
     ADD(signer_comes_behind_us_and_chroot_is_that_of_the_others);
