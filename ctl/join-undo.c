@@ -182,6 +182,7 @@ static char *
 value_now(const MrgChange *record, const MrgPostfix *postfix)
 {
     char *text = NULL;
+    const char *own = mrg_postfix_own(postfix, record->name);
     const MrgService *service = mrg_postfix_service(postfix, record->service);
     g_autoptr(GHashTable) nothing = g_hash_table_new(g_str_hash, g_str_equal);
     switch (record->kind) {
@@ -189,7 +190,8 @@ value_now(const MrgChange *record, const MrgPostfix *postfix)
         g_file_get_contents(record->name, &text, NULL, NULL);
         return text;
     case MRG_CHANGE_SETTING:
-        return g_strdup(mrg_postfix_own(postfix, record->name));
+        /* postconf -n leaves out names of our own that no service refers to any more. */
+        return g_strdup(own ? own : record->after);
     case MRG_CHANGE_SERVICE:
         return service ? mrg_service_line(service, nothing) : NULL;
     case MRG_CHANGE_OPTION:
@@ -227,7 +229,7 @@ take_back(const MrgChange *record, const MrgPostfix *postfix, GPtrArray *plan,
     } else if (now && g_str_equal(record->name, "smtpd_milters")) {
         g_autofree char *rest = without_us(now);
         mrg_changes_add(plan, record->kind, record->service, record->name, now, rest);
-    } else if (now || record->kind == MRG_CHANGE_SETTING) {
+    } else if (now) {
         g_ptr_array_add(notes,
                         g_strdup_printf("%s%s%s was changed since and stays as it is",
                                         record->service, *record->service ? " " : "",
@@ -235,13 +237,22 @@ take_back(const MrgChange *record, const MrgPostfix *postfix, GPtrArray *plan,
     }
 }
 
+static MrgUndoPart
+part_of(const MrgChange *record)
+{
+    return record->kind == MRG_CHANGE_SERVICE || record->kind == MRG_CHANGE_OPTION
+               ? MRG_UNDO_SERVICES
+               : MRG_UNDO_NAMED;
+}
+
 GPtrArray *
-mrg_undo_plan(GPtrArray *records, guint shapes, const MrgPostfix *postfix, GPtrArray *notes)
+mrg_undo_plan(GPtrArray *records, guint shapes, MrgUndoPart part, const MrgPostfix *postfix,
+              GPtrArray *notes)
 {
     GPtrArray *plan = mrg_changes_new();
     for (guint i = records->len; i > 0; i--) {
         MrgChange *record = records->pdata[i - 1];
-        if (!(record->shapes & shapes))
+        if (!(record->shapes & shapes) || part_of(record) != part)
             continue;
         record->shapes &= ~shapes;
         if (record->shapes)

@@ -70,10 +70,15 @@ gboolean mrg_undo_write(const char *directory, const GPtrArray *records, GError 
 /* Adds what the changes do to the records. */
 void mrg_undo_note(GPtrArray *records, const GPtrArray *changes, MrgShape shape);
 
-/* The changes that take the shapes back; what nobody needs any more leaves the records.
- * What was changed by others since stays, with a note. */
-GPtrArray *mrg_undo_plan(GPtrArray *records, guint shapes, const MrgPostfix *postfix,
-                         GPtrArray *notes);
+/* A running Postfix reads master.cf when it reloads; what its services name, settings of
+ * main.cf and the table, each new process of theirs reads.  So the latter goes after that.
+ */
+typedef enum { MRG_UNDO_SERVICES, MRG_UNDO_NAMED } MrgUndoPart;
+
+/* The changes that take a part of the shapes back; what nobody needs any more leaves the
+ * records.  What was changed by others since stays, with a note. */
+GPtrArray *mrg_undo_plan(GPtrArray *records, guint shapes, MrgUndoPart part,
+                         const MrgPostfix *postfix, GPtrArray *notes);
 
 /* The fragments, line by line; made from conf/postfix. */
 extern const char *const mrg_fragment_main_cf_split[],

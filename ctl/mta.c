@@ -26,6 +26,7 @@ typedef struct Report {
     GPtrArray *changes; /* those that are real */
     GPtrArray *notes;
     gboolean is_done, is_reloaded;
+    gboolean is_waiting; /* the rest goes after a reload */
 } Report;
 
 static int
@@ -99,6 +100,26 @@ print_changes(const Report *report)
     }
 }
 
+static gboolean
+has_services(const GPtrArray *changes)
+{
+    for (guint i = 0; i < changes->len; i++) {
+        const MrgChange *change = changes->pdata[i];
+        if (change->kind == MRG_CHANGE_SERVICE || change->kind == MRG_CHANGE_OPTION)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean
+needs_reload(const Report *report)
+{
+    if (!report->is_done || report->is_reloaded)
+        return FALSE;
+    return !report->request->is_removing || report->is_waiting ||
+           has_services(report->changes);
+}
+
 static const char *
 next_step(const Report *report)
 {
@@ -106,7 +127,9 @@ next_step(const Report *report)
         return report->request->is_removing
                    ? "nothing was changed: leave --dry-run out to do it"
                    : "nothing was changed: --apply does it";
-    return report->is_reloaded ? "done, and Postfix has reloaded" : "done; now type:";
+    if (report->is_reloaded)
+        return "done, and Postfix has reloaded";
+    return needs_reload(report) ? "done; now type:" : "done";
 }
 
 static void
@@ -115,12 +138,12 @@ print_text_report(const Report *report)
     print_changes(report);
     for (guint i = 0; i < report->notes->len; i++)
         g_print("note: %s\n", (char *) report->notes->pdata[i]);
-    if (!report->changes->len) {
+    if (!report->changes->len && !report->is_waiting) {
         g_print("nothing to do\n");
         return;
     }
     g_print("%s\n", next_step(report));
-    if (report->is_done && !report->is_reloaded)
+    if (needs_reload(report))
         g_print("    postfix %s%s%sreload\n", report->request->directory ? "-c " : "",
                 report->request->directory ? report->directory : "",
                 report->request->directory ? " " : "");
@@ -194,6 +217,15 @@ keep_real(Report *report, GPtrArray *plan)
     }
 }
 
+static gboolean
+has_real(const GPtrArray *plan)
+{
+    for (guint i = 0; i < plan->len; i++)
+        if (mrg_change_is_real(plan->pdata[i]))
+            return TRUE;
+    return FALSE;
+}
+
 static int
 check_writable(const char *directory)
 {
@@ -259,26 +291,64 @@ join_postfix(Report *report, MrgJoin *join, GPtrArray *records)
     return code;
 }
 
+/* The records go last: what was interrupted can be done again. */
+static int
+take_back(Report *report, const MrgPostfix *postfix, const GPtrArray *plan,
+          const GPtrArray *records)
+{
+    g_autoptr(GError) error = NULL;
+    int code = check_writable(report->directory);
+    if (code)
+        return code;
+    if (!mrg_changes_apply(plan, postfix, TRUE, &error) ||
+        !mrg_undo_write(report->directory, records, &error))
+        return fail(error);
+    report->is_done = TRUE;
+    return EX_OK;
+}
+
+static void
+note_rest(Report *report, const GPtrArray *rest)
+{
+    for (guint i = 0; i < rest->len; i++) {
+        const MrgChange *change = rest->pdata[i];
+        if (mrg_change_is_real(change))
+            g_ptr_array_add(
+                report->notes,
+                g_strdup_printf("%s stays while a Postfix that has not reloaded needs it: "
+                                "type mta postfix --remove again after the reload",
+                                change->name));
+    }
+}
+
 static int
 leave_postfix(Report *report, const MrgPostfix *postfix, GPtrArray *records)
 {
-    guint shapes = shape_of(report->request);
-    g_autoptr(GError) error = NULL;
-    g_autoptr(GPtrArray) plan =
-        mrg_undo_plan(records, shapes ? shapes : MRG_SHAPE_SPLIT | MRG_SHAPE_DIRECT,
-                      postfix, report->notes);
-    keep_real(report, plan);
-    if (!report->request->is_dry) {
-        int code = check_writable(report->directory);
-        if (code)
-            return code;
-        /* The records go last: what was interrupted can be done again. */
-        if (!mrg_changes_apply(plan, postfix, TRUE, &error) ||
-            !mrg_undo_write(report->directory, records, &error))
-            return fail(error);
-        report->is_done = TRUE;
+    const Request *request = report->request;
+    guint shapes = shape_of(request);
+    shapes = shapes ? shapes : MRG_SHAPE_SPLIT | MRG_SHAPE_DIRECT;
+    g_autoptr(GPtrArray) services =
+        mrg_undo_plan(records, shapes, MRG_UNDO_SERVICES, postfix, report->notes);
+    keep_real(report, services);
+    int code = request->is_dry ? EX_OK : take_back(report, postfix, services, records);
+    if (code)
+        return code;
+    g_autoptr(GPtrArray) rest =
+        mrg_undo_plan(records, shapes, MRG_UNDO_NAMED, postfix, report->notes);
+    gboolean has_rest = has_real(rest);
+    if (report->changes->len || has_rest)
+        code = reload(report);
+    report->is_waiting = report->is_done && has_rest && !report->is_reloaded &&
+                         (report->changes->len || request->is_reloading);
+    if (report->is_waiting) {
+        note_rest(report, rest);
+    } else {
+        int taken = request->is_dry ? EX_OK : take_back(report, postfix, rest, records);
+        keep_real(report, rest);
+        code = code ? code : taken;
     }
-    return finish(report);
+    print_report(report);
+    return code;
 }
 
 /* Port and doors of an earlier run: what is not said again is meant again. */

@@ -108,8 +108,10 @@ check_plan(const MrgPostfix *postfix, MrgShape shape)
             check_added(change);
     }
     mrg_undo_note(records, plan, shape);
-    g_autoptr(GPtrArray) back = mrg_undo_plan(records, shape, postfix, notes);
-    g_assert_nonnull(back);
+    for (MrgUndoPart part = MRG_UNDO_SERVICES; part <= MRG_UNDO_NAMED; part++) {
+        g_autoptr(GPtrArray) back = mrg_undo_plan(records, shape, part, postfix, notes);
+        g_assert_nonnull(back);
+    }
     g_assert_cmpuint(records->len, ==, 0);
 }
 

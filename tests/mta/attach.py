@@ -24,15 +24,15 @@ def postconf(config, *arguments):
 def state(config):
     """What must come back byte for byte, and no file that stays."""
     names = sorted(path.name for path in config.iterdir())
-    return postconf(config, "-n"), postconf(config, "-M"), names
+    return (config / "main.cf").read_text().splitlines(), postconf(config, "-M"), names
 
 
-def verb(world, *arguments, config=None, code=0):
+def verb(world, *arguments, config=None, code=0, env=None):
     """Runs the verb as root, who alone may change a Postfix; the result has its output."""
     result = subprocess.run(
         [world.merganser.build / "merganser", "-c", world.merganser.conf, "mta", "postfix",
          "--config-dir", config or world.postfix.config, *map(str, arguments)],
-        capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        capture_output=True, text=True, stdin=subprocess.DEVNULL, env=env)
     tap.equal(result.returncode, code, f"exit of {arguments}: {result.stdout}{result.stderr}")
     return result
 
@@ -44,6 +44,13 @@ def split(world, *arguments, **options):
 
 def direct(world, *arguments, **options):
     return verb(world, "--direct", "--port", world.ports["direct"], *arguments, **options)
+
+
+def leave(world, copy, *arguments, reload="exit 0", **options):
+    """Removal from a copy, which no Postfix runs with: the script stands for postfix reload."""
+    with world.programs(postfix=reload) as environment:
+        return verb(world, *arguments, "--remove", "--reload", config=copy.config,
+                    env=environment, **options)
 
 
 def doctor(world, config=None, *arguments):
@@ -137,12 +144,12 @@ def shapes_share_what_both_need(world):
     split(world, "--apply", config=copy.config)
     alone = postconf(copy.config, "-n"), postconf(copy.config, "-M")
     direct(world, "--apply", config=copy.config)
-    verb(world, "--direct", "--remove", config=copy.config)
+    leave(world, copy, "--direct")
     tap.equal((postconf(copy.config, "-n"), postconf(copy.config, "-M")), alone, "split alone")
     direct(world, "--apply", config=copy.config)
-    verb(world, "--split", "--remove", config=copy.config)
+    leave(world, copy, "--split")
     tap.contains(postconf(copy.config, "-n"), "merganser_milter = unix:", "main.cf")
-    verb(world, "--remove", config=copy.config)
+    leave(world, copy)
     tap.equal(state(copy.config), before, "configuration after both left")
 
 
@@ -153,7 +160,7 @@ def what_was_there_is_kept_and_comes_back(world):
     door = f"127.0.0.1:{world.ports['submission']}/inet"
     postconf(copy.config, "-e", "smtpd_milters=inet:127.0.0.1:8891, { inet:127.0.0.1:11332, "
              "default_action=accept }", "header_checks=regexp:/etc/own, pcre:/etc/other",
-             "merganser_destination_recipient_limit = 7", "milter_default_action=accept")
+             "milter_default_action=accept")
     line = postconf(copy.config, "-M", door).strip()
     postconf(copy.config, "-M", "-e",
              f"{door}={line} -v -o {{milter_macro_daemon_name=one two}} "
@@ -172,7 +179,7 @@ def what_was_there_is_kept_and_comes_back(world):
     checks = copy.config / "merganser_header_checks"
     tap.contains(options, f"campaign-cleanup/unix/header_checks = regexp:{checks},{own}", "checks")
     tap.contains(options, f"campaign-cleanup/unix/mime_header_checks = {own}", "checks")
-    verb(world, "--remove", config=copy.config)
+    leave(world, copy)
     tap.equal(state(copy.config), before, "configuration after --remove")
 
 
@@ -183,13 +190,61 @@ def later_changes_by_others_survive_removal(world):
     door = f"127.0.0.1:{world.ports['submission']}/inet"
     postconf(copy.config, "-P", f"{door}/milter_command_timeout=5s",
              f"{door}/smtpd_milters=$merganser_milter,inet:127.0.0.1:8891")
-    said = verb(world, "--remove", config=copy.config).stdout
+    said = leave(world, copy).stdout
     tap.contains(said, "milter_command_timeout was changed since", "note")
     options = postconf(copy.config, "-P")
     tap.contains(options, "milter_command_timeout = 5s", "changed by others")
     tap.contains(options, "smtpd_milters = inet:127.0.0.1:8891", "added by others")
     for word in ("merganser_milter", "campaign-c", "merganser_header_checks"):
         tap.lacks(postconf(copy.config, "-n") + options, word, "configuration")
+
+
+NEEDED = "merganser_header_checks merganser_milter merganser_destination_recipient_limit".split()
+
+
+def needed(config):
+    """What the services of a Postfix that has not reloaded still name."""
+    there = [path.name for path in config.iterdir()] + (config / "main.cf").read_text().split()
+    return [name for name in NEEDED if name in there]
+
+
+@tap.case
+def a_running_postfix_keeps_what_it_needs_until_it_reloads(world):
+    config = world.postfix.config
+    before = state(config)
+    split(world, "--apply", "--reload")
+    world.postfix.wait_for_port("hop")
+    said = verb(world, "--remove").stdout
+    tap.contains(said, f"postfix -c {config} reload", "what to type")
+    tap.equal(needed(config), NEEDED, "what stays")
+    tap.equal([name for name in NEEDED if f"note: {name}" in said.replace(f"{config}/", "")],
+              NEEDED, "notes")
+    tap.lacks(postconf(config, "-M"), "campaign", "services")
+    world.sink.clear()
+    world.send_and_wait(campaign(number="between"), [ANN, BOB])
+    tap.equal(sorted(world.sink.by_recipient()), [ANN, BOB], "recipients before the reload")
+    tap.contains(world.sink.by_recipient()[ANN].text("plain"), "Hi Änn,", "text/plain")
+    world.postfix.reload()
+    world.postfix.wait_for_port("hop", is_open=False)
+    tap.lacks(verb(world, "--remove").stdout, "reload", "second removal")
+    tap.equal(state(config), before, "configuration after the second removal")
+
+
+@tap.case
+def removal_reloads_before_it_takes_away_what_is_needed(world):
+    copy = Copy(world)
+    before = state(copy.config)
+    split(world, "--apply", config=copy.config)
+    seen = copy.config.parent / "seen"
+    look = f"ls {copy.config} >{seen}; cat {copy.config}/main.cf {copy.config}/master.cf >>{seen}"
+    said = leave(world, copy, reload=f"{look}; exit 1", code=78)
+    tap.contains(said.stdout, "type mta postfix --remove again", "next step of a failed reload")
+    tap.equal(needed(copy.config), NEEDED, "what stays when Postfix does not reload")
+    leave(world, copy, reload=look)
+    for name in NEEDED:
+        tap.contains(seen.read_text(), name, "configuration at the time of the reload")
+    tap.lacks(seen.read_text(), "campaign-cleanup", "services at the time of the reload")
+    tap.equal(state(copy.config), before, "configuration after --remove")
 
 
 @tap.case
