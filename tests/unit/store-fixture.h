@@ -65,5 +65,6 @@ void missing_tables_are_an_error_of_schema(Fixture *fixture, gconstpointer plugi
 void pgsql_reset(void); /* drops the schema */
 void pgsql_run(const char *sql);
 void pgsql_run_on(const char *conninfo, const char *sql);
+char *pgsql_ask(const char *sql); /* one value */
 
 #endif

@@ -40,6 +40,18 @@ pgsql_run(const char *sql)
     pgsql_run_on(g_getenv("MRG_TEST_PGSQL"), sql);
 }
 
+char *
+pgsql_ask(const char *sql)
+{
+    PGconn *pg = PQconnectdb(g_getenv("MRG_TEST_PGSQL"));
+    PGresult *result = PQexec(pg, sql);
+    g_assert_cmpint(PQntuples(result), ==, 1);
+    char *text = g_strdup(PQgetvalue(result, 0, 0));
+    PQclear(result);
+    PQfinish(pg);
+    return text;
+}
+
 /* Two databases behind a router keep their tables. */
 static void
 empty_shards(const char *shards)
