@@ -50,6 +50,24 @@ role_of(const MrgDoctor *doctor, const MrgService *service)
                                                                       : ROLE_NONE;
 }
 
+static gboolean
+is_loopback(const MrgService *service)
+{
+    return g_str_has_prefix(service->name, "127.") ||
+           g_str_has_prefix(service->name, "localhost:") ||
+           g_str_has_prefix(service->name, "[::1]:");
+}
+
+/* Where other hosts deliver: port 25, or the smtpd that postscreen(8) passes them to. */
+static gboolean
+is_public(const MrgService *service)
+{
+    const char *colon = strrchr(service->name, ':');
+    const char *port = colon ? colon + 1 : service->name;
+    gboolean is_port = g_str_equal(port, "smtp") || g_str_equal(port, "25");
+    return g_str_equal(service->type, "pass") || (is_port && !is_loopback(service));
+}
+
 /* ---- milters ---- */
 
 static gboolean
@@ -152,6 +170,13 @@ check_entrance(MrgDoctor *doctor, const MrgService *service)
             service->key, name, folder(doctor), service->key,
             doctor->conf->trust_merge_daemons[0] ? doctor->conf->trust_merge_daemons[0]
                                                  : "merganser");
+    if (role != ROLE_NONE && is_public(service))
+        mrg_doctor_say(
+            doctor, MRG_LEVEL_WARNING,
+            "%s has milter_macro_daemon_name = %s, which [trust] names: whoever delivers "
+            "mail there may send campaigns — postconf -c %s -P "
+            "%s/milter_macro_daemon_name=outside",
+            service->key, name, folder(doctor), service->key);
     check_order(doctor, service, milters, ours);
     check_default_action(doctor, service, milters[ours]);
     if (role != ROLE_NONE)
@@ -330,9 +355,7 @@ check_hop(MrgDoctor *doctor, const MrgService *hop)
             hop->key,
             doctor->conf->trust_merge_daemons[0] ? doctor->conf->trust_merge_daemons[0]
                                                  : "merganser");
-    if (!g_str_has_prefix(hop->name, "127.") &&
-        !g_str_has_prefix(hop->name, "localhost:") &&
-        !g_str_has_prefix(hop->name, "[::1]:"))
+    if (!is_loopback(hop))
         mrg_doctor_say(
             doctor, MRG_LEVEL_WARNING,
             "%s listens beyond 127.0.0.1, and whoever connects may send campaigns — "

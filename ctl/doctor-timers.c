@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether what is to be done from time to time is done: held copies and old records. */
+/* Whether what is to be done behind the mail is done: held copies, old records, hits. */
 #include "config.h"
 
 #include <string.h>
@@ -103,6 +103,19 @@ check_holds(MrgDoctor *doctor, MrgPeople *people, Timer timer)
         mrg_doctor_say(doctor, MRG_LEVEL_OK, "no held copy is past due");
 }
 
+/* The journal is where the collector runs, which may be another machine. */
+static void
+check_loader(MrgDoctor *doctor)
+{
+    const MrgConf *conf = doctor->conf;
+    if (*conf->stamp_base_url && g_file_test(conf->collector_journal, G_FILE_TEST_IS_DIR) &&
+        ask_systemd("merganser-loader.service") == TIMER_OFF)
+        mrg_doctor_say(doctor, MRG_LEVEL_WARNING,
+                       "merganser-loader does not run, so that opens, clicks and web "
+                       "events stay in %s — systemctl enable --now merganser-loader",
+                       conf->collector_journal);
+}
+
 void
 mrg_doctor_timers(MrgDoctor *doctor, MrgPeople *people)
 {
@@ -112,4 +125,5 @@ mrg_doctor_timers(MrgDoctor *doctor, MrgPeople *people)
                        "merganser-retain.timer does not run, so that [retention] of %s "
                        "removes nothing — systemctl enable --now merganser-retain.timer",
                        doctor->conf->path);
+    check_loader(doctor);
 }

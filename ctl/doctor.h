@@ -32,7 +32,7 @@ void mrg_doctor_say(MrgDoctor *doctor, MrgLevel level, const char *format, ...)
 /* How the Postfix passes mail to the milter (doctor-postfix.c). */
 void mrg_doctor_postfix(MrgDoctor *doctor);
 
-/* What runs from timers (doctor-timers.c). */
+/* What runs from timers, and the loader (doctor-timers.c). */
 void mrg_doctor_timers(MrgDoctor *doctor, MrgPeople *people);
 
 #endif

@@ -53,12 +53,12 @@ def leave(world, copy, *arguments, reload="exit 0", **options):
                     env=environment, **options)
 
 
-def doctor(world, config=None, *arguments):
+def doctor(world, config=None, *arguments, systemctl="exit 1", **options):
     # The timers of the machine that the tests run on are not in question.
-    with world.programs(systemctl="exit 1") as environment:
+    with world.programs(systemctl=systemctl) as environment:
         result = world.merganser.tool(
             "doctor", "--json", "--config-dir", config or world.postfix.config, *arguments,
-            check=False, env=environment)
+            check=False, env=environment, **options)
     tap.equal(result.stderr, "", "what doctor says to stderr")
     report = json.loads(result.stdout)
     tap.equal(result.returncode, 78 if report["errors"] else 0, "exit of doctor")
@@ -312,6 +312,12 @@ def breakages(world):
         (["-P", f"{outside}/cleanup_service_name=campaign-cleanup"], "error", "strangers' mail"),
         (["-e", "header_checks=regexp:{config}/merganser_header_checks"], "error",
          "strangers' mail"),
+        (["-M", "-e", "smtp/inet=smtp inet n - n - - smtpd -o smtpd_milters=$merganser_milter "
+          "-o milter_macro_daemon_name=merganser"], "warning", "whoever delivers mail there"),
+        (["-M", "-e", "smtpd/pass=smtpd pass - - n - - smtpd -o smtpd_milters=$merganser_milter "
+          "-o milter_macro_daemon_name=campaign-check"], "warning", "whoever delivers mail there"),
+        (["-M", "-e", "smtp/inet=smtp inet n - n - - smtpd "
+          "-o cleanup_service_name=campaign-cleanup"], "error", "strangers' mail"),
         (["-PX", f"{hop}/receive_override_options"], "error", "no_header_body_checks"),
         (["-P", f"{hop}/receive_override_options=no_header_body_checks"], "warning", "aliases"),
         (["-P", f"{hop}/content_filter=smtp:127.0.0.1:9"], "error", "content_filter"),
@@ -361,6 +367,57 @@ def doctor_sees_socket_and_files(world):
     report = doctor(world, copy.config, "--verbose")
     tap.equal(report["errors"], 0, "errors at the end")
     tap.contains(str(report), "the daemon listens", "what is right")
+
+
+def changed_conf(world, name, *changes):
+    text = world.merganser.conf.read_text()
+    for old, new in changes:
+        tap.contains(text, old, "merganser.conf")
+        text = text.replace(old, new)
+    conf = world.merganser.directory / name
+    conf.write_text(text)
+    world.merganser.own(conf)
+    return conf
+
+
+@tap.case
+def doctor_compares_process_limit_and_pool(world):
+    """The transport carries 20 messages at a time to the hop."""
+    copy = joined(world)
+    hop = f"127.0.0.1:{world.ports['hop']}/inet"
+    for pool, limit, is_said in ((2, "20", True), (5, "20", False), (5, "-", True)):
+        conf = changed_conf(
+            world, "pool.conf", ("plugin = sqlite", "plugin = pgsql"),
+            ("[plugin sqlite]", f"[plugin pgsql]\nconninfo = host=/nowhere\npool = {pool}\n"
+                                "[plugin sqlite]"))
+        postconf(copy.config, "-F", f"merganser/unix/process_limit={limit}")
+        found = [f for f in doctor(world, copy.config, conf=conf)["findings"]
+                 if f"share {pool} connections" in f["what"]]
+        tap.equal([f["level"] for f in found], ["warning"] * is_said, f"pool {pool}, limit {limit}")
+        if is_said:
+            tap.contains(found[0]["what"], hop, "service")
+            tap.contains(found[0]["type"], "say pool = ", "what to type")
+
+
+@tap.case
+def doctor_looks_for_the_loader_where_there_is_a_journal(world):
+    copy = joined(world)
+    journal = world.merganser.directory / "doctor-journal"
+    conf = changed_conf(world, "loader.conf",
+                        ("[stamp]", f"[collector]\njournal = {journal}\n[stamp]"))
+    off, on = ("echo ActiveState=inactive\necho UnitFileState=disabled",
+               "echo ActiveState=active\necho UnitFileState=enabled")
+
+    def found(systemctl):
+        return [(f["level"], f["type"]) for f in
+                doctor(world, copy.config, conf=conf, systemctl=systemctl)["findings"]
+                if "merganser-loader" in f["what"]]
+
+    tap.equal(found(off), [], "findings without a journal")
+    journal.mkdir()
+    world.merganser.own(journal)
+    tap.equal(found(off), [("warning", "systemctl enable --now merganser-loader")], "findings")
+    tap.equal((found(on), found("exit 1")), ([], []), "findings where it runs, or no systemd")
 
 
 @tap.case
