@@ -154,33 +154,6 @@ a_pooler_keeps_nothing_in_the_cache(Fixture *fixture, gconstpointer plugin G_GNU
     g_log_remove_handler("merganser-plugin", handler);
 }
 
-static void
-the_cache_on_a_direct_way(Fixture *fixture, gconstpointer plugin)
-{
-    if (g_getenv("MRG_THROUGH_PGBOUNCER"))
-        a_pooler_keeps_nothing_in_the_cache(fixture, plugin);
-    else
-        a_change_is_seen_within_a_second(fixture, plugin);
-}
-
-static void
-the_cache_and_a_lost_listener(Fixture *fixture, gconstpointer plugin)
-{
-    if (g_getenv("MRG_THROUGH_PGBOUNCER"))
-        g_test_skip("nothing is kept through a pooler");
-    else
-        a_lost_listener_empties_the_cache(fixture, plugin);
-}
-
-static void
-the_cache_and_the_erased(Fixture *fixture, gconstpointer plugin)
-{
-    if (g_getenv("MRG_THROUGH_PGBOUNCER"))
-        g_test_skip("nothing is kept through a pooler");
-    else
-        the_erased_are_never_in_the_cache(fixture, plugin);
-}
-
 /* A replica that is slow is done without for some seconds, and on a machine that is busy it
  * is slow again and again. */
 static void
@@ -209,10 +182,7 @@ static void
 fields_come_from_the_replica(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
 {
     const char *replica = g_getenv("MRG_TEST_PGSQL_REPLICA");
-    if (!replica) {
-        g_test_skip("there is no replica");
-        return;
-    }
+    g_assert_nonnull(replica);
     open_with(fixture, "read_conninfo", replica);
     import_name(fixture, "old");
     wait_for_replay(replica);
@@ -250,11 +220,21 @@ a_replica_and_a_cache_exclude_each_other(Fixture *fixture G_GNUC_UNUSED,
 }
 
 const Case pgsql_copies[] = {
-    {"cache/seen", the_cache_on_a_direct_way},
-    {"cache/listener", the_cache_and_a_lost_listener},
-    {"cache/erased", the_cache_and_the_erased},
-    {"replica/fields", fields_come_from_the_replica},
     {"replica/away", a_replica_that_is_away_is_done_without},
     {"replica/cache", a_replica_and_a_cache_exclude_each_other},
+    {NULL, NULL},
+};
+
+/* Sessions that are ours, and a replica. */
+const Case pgsql_direct[] = {
+    {"cache/seen", a_change_is_seen_within_a_second},
+    {"cache/listener", a_lost_listener_empties_the_cache},
+    {"cache/erased", the_erased_are_never_in_the_cache},
+    {"replica/fields", fields_come_from_the_replica},
+    {NULL, NULL},
+};
+
+const Case pgsql_pooled[] = {
+    {"cache/pooler", a_pooler_keeps_nothing_in_the_cache},
     {NULL, NULL},
 };

@@ -496,6 +496,7 @@ add_pgsql(void)
     if (!g_getenv("MRG_TEST_PGSQL_PREPARE"))
         add("pgsql", pgsql_only, set_up);
     add("pgsql", pgsql_copies, set_up);
+    add("pgsql", g_getenv("MRG_THROUGH_PGBOUNCER") ? pgsql_pooled : pgsql_direct, set_up);
     add("pgsql", pgsql_empty, set_up_empty);
 }
 
