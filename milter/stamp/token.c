@@ -140,7 +140,9 @@ encode(char *text, const guint8 *bytes, gsize n)
     if (n) {
         guint bits = (guint) bytes[0] << 16 | (n == 2 ? (guint) bytes[1] << 8 : 0);
         put_pair(out, bits >> 12);
-        put_pair(out + 2, bits);
+        /* Its second character is where the end goes. */
+        if (n == 2)
+            put_pair(out + 2, bits);
         out += n + 1;
     }
     *out = '\0';

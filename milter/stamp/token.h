@@ -77,7 +77,7 @@ void mrg_sealer_seal(const MrgSealer *sealer, MrgTokenPurpose purpose, guint16 l
                      char text[MRG_TOKEN_LENGTH + 1]);
 
 /* The same with a target of 1 to MRG_TARGET_MAX bytes, without a NUL in it.  Gives the
- * number of characters, a NUL behind them. */
+ * number of characters; a NUL is behind them, and nothing is written behind that. */
 gsize mrg_sealer_seal_target(const MrgSealer *sealer, MrgTokenPurpose purpose,
                              const char *target, gsize length,
                              char text[MRG_TOKEN_LENGTH_MAX + 1]);

@@ -63,8 +63,11 @@ a_target_comes_out_as_it_went_in(void)
     for (gsize i = 0; i < G_N_ELEMENTS(lengths); i++) {
         memset(in, '?', lengths[i]);
         in[lengths[i]] = '\0';
+        memset(text, '~', sizeof text);
         gsize n = mrg_sealer_seal_target(&sealer, MRG_TOKEN_CLICK, in, lengths[i], text);
         g_assert_cmpuint(strlen(text), ==, n);
+        for (gsize behind = n + 1; behind < sizeof text; behind++)
+            g_assert_cmpint(text[behind], ==, '~');
         g_assert_true(mrg_token_open(ring, text, n, MRG_TOKEN_CLICK, &token, out));
         g_assert_true(token.target == out);
         g_assert_cmpstr(out, ==, in);
