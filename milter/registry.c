@@ -248,8 +248,8 @@ alloc_in_arena(void *context, gsize size)
     return mrg_arena_alloc0(context, size);
 }
 
-static MrgMemory
-memory_of(MrgArena *arena)
+MrgMemory
+mrg_store_memory(MrgArena *arena)
 {
     return (MrgMemory){alloc_in_arena, arena};
 }
@@ -293,7 +293,7 @@ mrg_store_fetch(const MrgStore *store, const MrgPersonKey *person, const char *c
                 gsize n_names, MrgField *fields, MrgArena *arena, gint64 deadline_us,
                 GError **error)
 {
-    MrgMemory memory = memory_of(arena);
+    MrgMemory memory = mrg_store_memory(arena);
     Asked asked = ask_for(names, n_names, arena);
     MrgFetch found = store->api->fetch(store->instance, person, asked.names, asked.n,
                                        asked.fields, &memory, deadline_us, error);
@@ -305,7 +305,7 @@ mrg_store_load(const MrgStore *store, const MrgPersonKey *person,
                const MrgMessageKey *message, const MrgPersonKey *shared, gsize n_shared,
                MrgState *state, MrgArena *arena, gint64 deadline_us, GError **error)
 {
-    MrgMemory memory = memory_of(arena);
+    MrgMemory memory = mrg_store_memory(arena);
     g_assert(n_shared <= MRG_SHARED_MAX);
     MrgState loaded = {.own.history = "", .engagement = ""};
     if (!store->api->load(store->instance, person, message, shared, n_shared, &loaded,
@@ -330,7 +330,7 @@ mrg_store_fetch_and_load(const MrgStore *store, const MrgPersonKey *person,
         return mrg_store_fetch(store, person, names, n_names, fields, arena, deadline_us,
                                error);
     }
-    MrgMemory memory = memory_of(arena);
+    MrgMemory memory = mrg_store_memory(arena);
     Asked asked = ask_for(names, n_names, arena);
     g_assert(n_shared <= MRG_SHARED_MAX);
     MrgState loaded = {.own.history = "", .engagement = ""};
@@ -356,24 +356,17 @@ mrg_store_commit(const MrgStore *store, const MrgOutcome *outcome, gint64 deadli
     return store->api->commit(store->instance, outcome, deadline_us, error);
 }
 
-static gboolean
-fail(GError **error, const char *what)
-{
-    g_set_error_literal(error, MRG_STORE_ERROR, MRG_STORE_ERROR_CORRUPT, what);
-    return FALSE;
-}
-
 gboolean
 mrg_store_campaign_number(const MrgStore *store, const char *campaign, guint32 *number,
                           gint64 deadline_us, GError **error)
 {
     guint32 found = 0;
     if (!mrg_store_is_word(campaign, MRG_STORE_NAME_BYTES_MAX))
-        return fail(error, "a campaign's name is malformed");
+        return mrg_store_fail(error, "a campaign's name is malformed");
     if (!store->api->campaign_number(store->instance, campaign, &found, deadline_us, error))
         return FALSE;
     if (!found)
-        return fail(error, "the number of a campaign is 0");
+        return mrg_store_fail(error, "the number of a campaign is 0");
     *number = found;
     return TRUE;
 }
@@ -393,14 +386,14 @@ mrg_store_link_numbers(const MrgStore *store, guint32 campaign, const char *cons
     for (gsize i = 0; i < n; i++) {
         numbers[i] = 0;
         if (!mrg_store_is_word(targets[i], MRG_STORE_LINE_BYTES_MAX))
-            return fail(error, "the target of a link is malformed");
+            return mrg_store_fail(error, "the target of a link is malformed");
     }
     if (!store->api->link_numbers(store->instance, campaign, targets, n, numbers,
                                   deadline_us, error))
         return FALSE;
     for (gsize i = 0; i < n; i++)
         if (!numbers[i])
-            return fail(error, "the number of a link is 0");
+            return mrg_store_fail(error, "the number of a link is 0");
     return TRUE;
 }
 
@@ -438,152 +431,6 @@ mrg_store_import(const MrgStore *store, MrgProfileNext next, gpointer context,
     return TRUE;
 }
 
-/* A visitor with a look at what it gets; fault ends the listing. */
-typedef struct Listing {
-    gpointer context;
-    GError *fault;
-    MrgPersonVisit person;
-    MrgEventVisit event;
-    MrgSuppressionVisit suppression;
-    MrgHoldVisit hold;
-    MrgRowVisit row;
-} Listing;
-
-static gboolean
-end_listing(Listing *listing, gboolean is_done, GError **error)
-{
-    if (is_done && listing->fault) {
-        g_propagate_error(error, listing->fault);
-        return FALSE;
-    }
-    g_clear_error(&listing->fault);
-    return is_done;
-}
-
-static gboolean
-visit_person(const char *address, gpointer context)
-{
-    Listing *listing = context;
-    if (!address || !g_utf8_validate(address, -1, NULL))
-        return fail(&listing->fault, "people: an address is not UTF-8");
-    return listing->person(address, listing->context);
-}
-
-gboolean
-mrg_store_list(const MrgStore *store, gsize limit, MrgPersonVisit visit, gpointer context,
-               GError **error)
-{
-    Listing listing = {.context = context, .person = visit};
-    return end_listing(
-        &listing, store->api->list(store->instance, limit, visit_person, &listing, error),
-        error);
-}
-
-static gboolean
-visit_event(const MrgPersonKey *person, const MrgEvent *event, gpointer context)
-{
-    Listing *listing = context;
-    return mrg_store_check_event(person, event, &listing->fault) &&
-           listing->event(person, event, listing->context);
-}
-
-gboolean
-mrg_store_events(const MrgStore *store, const MrgPersonKey *person, gsize limit,
-                 MrgEventVisit visit, gpointer context, GError **error)
-{
-    Listing listing = {.context = context, .event = visit};
-    return end_listing(
-        &listing,
-        store->api->events(store->instance, person, limit, visit_event, &listing, error),
-        error);
-}
-
-gboolean
-mrg_store_events_since(const MrgStore *store, gint64 since_us, MrgEventVisit visit,
-                       gpointer context, GError **error)
-{
-    Listing listing = {.context = context, .event = visit};
-    return end_listing(
-        &listing,
-        store->api->events_since(store->instance, since_us, visit_event, &listing, error),
-        error);
-}
-
-static gboolean
-visit_suppression(const MrgPersonKey *person, const MrgSuppression *suppression,
-                  gpointer context)
-{
-    Listing *listing = context;
-    return mrg_store_check_suppression(person, suppression, &listing->fault) &&
-           listing->suppression(person, suppression, listing->context);
-}
-
-gboolean
-mrg_store_suppressions(const MrgStore *store, const MrgPersonKey *person, gint64 now_us,
-                       gsize limit, MrgSuppressionVisit visit, gpointer context,
-                       GError **error)
-{
-    Listing listing = {.context = context, .suppression = visit};
-    return end_listing(&listing,
-                       store->api->suppressions(store->instance, person, now_us, limit,
-                                                visit_suppression, &listing, error),
-                       error);
-}
-
-static gboolean
-visit_hold(const MrgHold *hold, gpointer context)
-{
-    Listing *listing = context;
-    return mrg_store_check_hold(hold, &listing->fault) &&
-           listing->hold(hold, listing->context);
-}
-
-gboolean
-mrg_store_holds(const MrgStore *store, const MrgHoldFilter *filter, MrgHoldVisit visit,
-                gpointer context, GError **error)
-{
-    Listing listing = {.context = context, .hold = visit};
-    return end_listing(
-        &listing, store->api->holds(store->instance, filter, visit_hold, &listing, error),
-        error);
-}
-
-static gboolean
-visit_row(const char *table, const char *const *names, const char *const *values, gsize n,
-          gpointer context)
-{
-    Listing *listing = context;
-    gboolean is_sound = mrg_store_is_word(table, MRG_STORE_NAME_BYTES_MAX);
-    for (gsize i = 0; i < n && is_sound; i++)
-        is_sound = mrg_store_is_word(names[i], MRG_STORE_NAME_BYTES_MAX) &&
-                   (!values[i] || g_utf8_validate(values[i], -1, NULL));
-    if (!is_sound)
-        return fail(&listing->fault, "a row has no names or is not UTF-8");
-    return listing->row(table, names, values, n, listing->context);
-}
-
-gboolean
-mrg_store_rows_of(const MrgStore *store, const MrgPersonKey *person, MrgRowVisit visit,
-                  gpointer context, GError **error)
-{
-    Listing listing = {.context = context, .row = visit};
-    return end_listing(
-        &listing, store->api->rows_of(store->instance, person, visit_row, &listing, error),
-        error);
-}
-
-gboolean
-mrg_store_search(const MrgStore *store, const char *text, MrgRowVisit visit,
-                 gpointer context, GError **error)
-{
-    Listing listing = {.context = context, .row = visit};
-    if (!mrg_store_is_word(text, MRG_STORE_LINE_BYTES_MAX))
-        return fail(error, "the text to search for is empty, too long or not UTF-8");
-    return end_listing(
-        &listing, store->api->search(store->instance, text, visit_row, &listing, error),
-        error);
-}
-
 gboolean
 mrg_store_schema_version(const MrgStore *store, guint *is, guint *needed, GError **error)
 {
@@ -607,7 +454,7 @@ mrg_store_erase(const MrgStore *store, const MrgPersonKey *person, gint64 at_us,
                 GError **error)
 {
     if (at_us < 0)
-        return fail(error, "the time of an erasure is negative");
+        return mrg_store_fail(error, "the time of an erasure is negative");
     return store->api->erase(store->instance, person, at_us, error);
 }
 
@@ -618,7 +465,7 @@ mrg_store_end_suppression(const MrgStore *store, const MrgPersonKey *person,
 {
     guint64 n = 0;
     if (at_us <= 0) /* 0 would be for good */
-        return fail(error, "the end of a suppression is no time");
+        return mrg_store_fail(error, "the end of a suppression is no time");
     if (!store->api->end_suppression(store->instance, person, scope, reason, at_us, &n,
                                      error))
         return FALSE;

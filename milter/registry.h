@@ -43,6 +43,9 @@ MrgSink *mrg_sink_open(const char *directory, const char *name, const MrgSetting
                        gsize n, GError **error);
 void mrg_sink_close(MrgSink *sink);
 
+/* Where calls make their results: in the arena. */
+MrgMemory mrg_store_memory(MrgArena *arena);
+
 /* See MrgStoreApi; results are made in the arena.  A field is asked for by a name of
  * [A-Za-z_][A-Za-z0-9_]{0,63}; any other one is MISSING without the store being asked. */
 MrgFetch mrg_store_fetch(const MrgStore *store, const MrgPersonKey *person,

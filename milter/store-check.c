@@ -22,6 +22,13 @@ mrg_store_is_word(const char *text, gsize max)
     return mrg_store_is_text(text, max) && text[0];
 }
 
+gboolean
+mrg_store_fail(GError **error, const char *what)
+{
+    g_set_error_literal(error, MRG_STORE_ERROR, MRG_STORE_ERROR_CORRUPT, what);
+    return FALSE;
+}
+
 static gboolean
 fail_person(GError **error, const MrgPersonKey *person, const char *what)
 {

@@ -20,6 +20,9 @@
 #define MRG_STORE_AGENT_BYTES_MAX 512 /* user agent, reason of a class */
 #define MRG_STORE_DATA_BYTES_MAX (64 * 1024)
 
+/* FALSE, with MRG_STORE_ERROR_CORRUPT; what holds no value. */
+gboolean mrg_store_fail(GError **error, const char *what);
+
 /* UTF-8, from 1 to max bytes. */
 gboolean mrg_store_is_word(const char *text, gsize max);
 /* The same, or empty. */
