@@ -19,6 +19,10 @@ ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-s
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # WebDriver, 12.2
 
 
+class NoElement(SandboxError):
+    """There is none, or its page is gone."""
+
+
 class Browser:
     """A context manager."""
 
@@ -70,7 +74,10 @@ class Browser:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as problem:
-            raise SandboxError(f"WebDriver: {problem.read()[:500]}") from None
+            told = problem.read()
+            kind = json.loads(told)["value"]["error"]  # WebDriver, 6.6
+            is_gone = kind in ("no such element", "stale element reference")
+            raise (NoElement if is_gone else SandboxError)(f"WebDriver: {told[:500]}") from None
 
     def open(self, url):
         self._ask("POST", self.session + "/url", {"url": url})
@@ -84,7 +91,11 @@ class Browser:
         return found[ELEMENT]
 
     def text(self, selector="body"):
-        return self._ask("GET", f"{self.session}/element/{self.find(selector)}/text")
+        """None where there is no such element, as between two pages."""
+        try:
+            return self._ask("GET", f"{self.session}/element/{self.find(selector)}/text")
+        except NoElement:
+            return None
 
     def click(self, selector):
         self._ask("POST", f"{self.session}/element/{self.find(selector)}/click", {})
