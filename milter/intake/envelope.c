@@ -124,15 +124,31 @@ mrg_envelope_add_header(MrgEnvelope *envelope, const MrgEnvelopeLimits *limits,
     }
 }
 
-/* A line of the chunk up to and with its LF, which becomes CRLF. */
-static void
-add_line(GByteArray *body, const guint8 *line, gsize length)
+/* FALSE when it is too much. */
+static gboolean
+add_bytes(GByteArray *body, gsize limit, const guint8 *bytes, gsize length)
 {
-    gsize text = length - 1;
-    gboolean has_cr =
-        text ? line[text - 1] == '\r' : body->len && body->data[body->len - 1] == '\r';
-    g_byte_array_append(body, line, (guint) text);
-    g_byte_array_append(body, (const guint8 *) (has_cr ? "\n" : "\r\n"), has_cr ? 1 : 2);
+    if (length > limit || body->len > limit - length)
+        return FALSE;
+    g_byte_array_append(body, bytes, (guint) length);
+    return TRUE;
+}
+
+/* Every line ends with CRLF; most come that way, in long stretches. */
+static gboolean
+add_lines(GByteArray *body, gsize limit, const guint8 *chunk, const guint8 *end)
+{
+    gboolean has_cr = body->len && body->data[body->len - 1] == '\r';
+    const guint8 *from = chunk;
+    for (const guint8 *at = chunk; (at = memchr(at, '\n', (gsize) (end - at))); at++) {
+        if (at > chunk ? at[-1] == '\r' : has_cr)
+            continue;
+        if (!add_bytes(body, limit, from, (gsize) (at - from)) ||
+            !add_bytes(body, limit, (const guint8 *) "\r", 1))
+            return FALSE;
+        from = at;
+    }
+    return add_bytes(body, limit, from, (gsize) (end - from));
 }
 
 static gboolean
@@ -162,21 +178,7 @@ mrg_envelope_add_body(MrgEnvelope *envelope, const MrgEnvelopeLimits *limits,
     }
     gsize limit = MIN(limits->body_bytes, G_MAXUINT / 4);
     gsize from = body->len ? body->len - 1 : 0;
-    const guint8 *end = chunk + length;
-    while (chunk < end) {
-        const guint8 *line_end = memchr(chunk, '\n', (gsize) (end - chunk));
-        gsize taken = (gsize) ((line_end ? line_end + 1 : end) - chunk);
-        if (taken > limit || body->len > limit - taken) {
-            note(envelope, MRG_DEFECT_BODY_BYTES);
-            return;
-        }
-        if (line_end)
-            add_line(body, chunk, taken);
-        else
-            g_byte_array_append(body, chunk, (guint) taken);
-        chunk += taken;
-    }
-    if (body->len > limit)
+    if (!add_lines(body, limit, chunk, chunk + length))
         note(envelope, MRG_DEFECT_BODY_BYTES);
     else if (has_bare_cr(body, from))
         note(envelope, MRG_DEFECT_BARE_CR);

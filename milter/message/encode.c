@@ -44,12 +44,18 @@ typedef struct Quoter {
 } Quoter;
 
 static inline void
-put(Quoter *quoter, const char *text, gsize length)
+reserve(Quoter *quoter, gsize length)
 {
     if (quoter->used + length > sizeof quoter->block) {
         mrg_buffer_append(quoter->out, quoter->block, quoter->used);
         quoter->used = 0;
     }
+}
+
+static inline void
+put(Quoter *quoter, const char *text, gsize length)
+{
+    reserve(quoter, length);
     memcpy(quoter->block + quoter->used, text, length);
     quoter->used += length;
 }
@@ -88,18 +94,70 @@ needs_escape(const Quoter *quoter, const char *at, const char *end)
     return !is_literal((guchar) *at);
 }
 
-/* The usual case: words and single spaces between them, as many as the line holds. */
-static gsize
-put_literals(Quoter *quoter, const char *at, const char *end)
+/* How many of eight bytes are printable ASCII and not '=', before the first that is not.
+ * The top bit of each byte tells: of what is below a space or above '~', and where '=' has
+ * become zero.  The lowest one told is right whatever those above it borrow. */
+static inline gsize
+count_plain(guint64 bytes)
 {
-    gsize room = MIN(LINE_MAX_COLUMNS - 1 - quoter->column, (gsize) (end - at));
+    const guint64 ones = G_GUINT64_CONSTANT(0x0101010101010101);
+    guint64 equals = bytes ^ '=' * ones;
+    guint64 odd = bytes | (bytes - ' ' * ones) | (bytes + ones) | (equals - ones);
+    odd &= 0x80 * ones;
+    return odd ? (gsize) __builtin_ctzll(odd) / 8 : sizeof bytes;
+}
+
+/* Eight bytes at a time, all of which are written and those that count kept. */
+static inline gsize
+copy_plain(char *out, const char *at, const char *end)
+{
+    guint64 bytes;
     gsize n = 0;
-    while (n < room && (is_literal((guchar) at[n]) ||
-                        (at[n] == ' ' && n + 1 < room && is_literal((guchar) at[n + 1]))))
-        n++;
-    put(quoter, at, n);
-    quoter->column += n;
+    if (end - at >= (gssize) sizeof bytes) {
+        memcpy(&bytes, at, sizeof bytes);
+        memcpy(out, &bytes, sizeof bytes);
+        return count_plain(GUINT64_FROM_LE(bytes));
+    }
+    for (; at + n < end && (is_literal((guchar) at[n]) || at[n] == ' '); n++)
+        out[n] = at[n];
     return n;
+}
+
+static inline char *
+write_escape(char *out, guchar c)
+{
+    out[0] = '=';
+    out[1] = hex[c >> 4];
+    out[2] = hex[c & 15];
+    return out + 3;
+}
+
+/* The usual case, anywhere but at the start of a line: as much as the line holds, up to a
+ * line end, a tab, or a space that ends the line.  Gives the number of characters taken. */
+static gsize
+put_most(Quoter *quoter, const char *text, const char *end)
+{
+    reserve(quoter, LINE_MAX_COLUMNS + sizeof(guint64));
+    char *start = quoter->block + quoter->used, *out = start;
+    const char *limit = start + (LINE_MAX_COLUMNS - 1 - quoter->column);
+    const char *at = text;
+    for (;;) {
+        gsize n = MIN(copy_plain(out, at, end), (gsize) (limit - out));
+        at += n;
+        out += n;
+        if (n == sizeof(guint64))
+            continue;
+        if (at == end || *at == '\n' || *at == '\r' || *at == '\t' || limit - out < 3)
+            break;
+        out = write_escape(out, (guchar) *at++);
+    }
+    if (out > start && out[-1] == ' ' && (at == end || line_end_length(at, end))) {
+        out--;
+        at--;
+    }
+    quoter->used += (gsize) (out - start);
+    quoter->column += (gsize) (out - start);
+    return (gsize) (at - text);
 }
 
 static void
@@ -111,8 +169,9 @@ put_character(Quoter *quoter, const char *at, const char *end)
         is_escaped = needs_escape(quoter, at, end);
     }
     if (is_escaped) {
-        guchar c = (guchar) *at;
-        put(quoter, (const char[]){'=', hex[c >> 4], hex[c & 15]}, 3);
+        char escape[3];
+        write_escape(escape, (guchar) *at);
+        put(quoter, escape, sizeof escape);
     } else {
         put(quoter, at, 1);
     }
@@ -127,7 +186,7 @@ mrg_encode_quoted_printable(MrgBuffer *out, const char *text, gsize length)
     quoter.used = quoter.column = 0;
     const char *end = text + length;
     while (text < end) {
-        gsize taken = quoter.column ? put_literals(&quoter, text, end) : 0;
+        gsize taken = quoter.column ? put_most(&quoter, text, end) : 0;
         gsize line_end = taken ? 0 : line_end_length(text, end);
         if (line_end)
             put_line_end(&quoter, FALSE);
