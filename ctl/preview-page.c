@@ -264,8 +264,11 @@ put_verdict(Page *page, const Card *card)
     put_string(page, card->scene->merge.reason);
     put(page, "</bdi>");
     if (card->scene->merge.stamps && *card->scene->merge.stamps) {
+        /* With spaces, so that a narrow column can break the line between them. */
+        g_auto(GStrv) names = g_strsplit(card->scene->merge.stamps, ",", -1);
+        g_autofree char *list = g_strjoinv(", ", names);
         put(page, "<br>stamps: ");
-        put_string(page, card->scene->merge.stamps);
+        put_string(page, list);
     }
     put_size(page, card);
     put(page, "</p>");
