@@ -29,6 +29,7 @@
 /* libmilter is listening long before. */
 #define START_US (2 * G_USEC_PER_SEC)
 #define STEPS_SKIPPED (SMFIP_NOHELO | SMFIP_NOUNKNOWN | SMFIP_NODATA)
+#define STEPS_SILENT (SMFIP_NR_MAIL | SMFIP_NR_HDR | SMFIP_NR_BODY)
 /* A reply line with code and enhanced code stays within RFC 5321's 512 bytes. */
 #define REPLY_TEXT_MAX 400
 
@@ -144,12 +145,13 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
         smfi_setsymlist(ctx, SMFIM_ENVFROM, (char *) "i {auth_authen}");
         smfi_setsymlist(ctx, SMFIM_EOM, (char *) "i");
     }
-    *my_steps = steps & (STEPS_SKIPPED | SMFIP_NR_HDR | SMFIP_NR_BODY | SMFIP_HDR_LEADSPC);
+    *my_steps = steps & (STEPS_SKIPPED | STEPS_SILENT | SMFIP_HDR_LEADSPC);
     *my_2 = 0;
     *my_3 = 0;
 
     mrg_connection_free(connection_of(ctx));
     MrgConnection *connection = mrg_connection_new(intake_handler);
+    connection->is_sender_silent = (steps & SMFIP_NR_MAIL) != 0;
     connection->is_header_silent = (steps & SMFIP_NR_HDR) != 0;
     connection->is_body_silent = (steps & SMFIP_NR_BODY) != 0;
     connection->is_value_exact = (steps & SMFIP_HDR_LEADSPC) != 0;
@@ -177,15 +179,23 @@ bare_address(const char *argument)
     return g_strdup(argument);
 }
 
+/* Given at the first recipient where the sender gets none. */
+static sfsistat
+answer_sender(const MrgConnection *connection)
+{
+    if (!connection->envelope)
+        return SMFIS_TEMPFAIL;
+    return connection->envelope->role == MRG_ROLE_NONE ? SMFIS_ACCEPT : SMFIS_CONTINUE;
+}
+
 static sfsistat
 on_mail(SMFICTX *ctx, char **arguments)
 {
     MrgConnection *connection = connection_of(ctx);
     g_autofree char *sender = bare_address(arguments[0]);
-    if (!mrg_connection_begin(connection, sender,
-                              smfi_getsymval(ctx, (char *) "{auth_authen}")))
-        return SMFIS_TEMPFAIL;
-    return connection->envelope->role == MRG_ROLE_NONE ? SMFIS_ACCEPT : SMFIS_CONTINUE;
+    (void) mrg_connection_begin(connection, sender,
+                                smfi_getsymval(ctx, (char *) "{auth_authen}"));
+    return connection->is_sender_silent ? SMFIS_NOREPLY : answer_sender(connection);
 }
 
 static sfsistat
@@ -193,6 +203,9 @@ on_recipient(SMFICTX *ctx, char **arguments)
 {
     MrgConnection *connection = connection_of(ctx);
     MrgEnvelope *envelope = connection->envelope;
+    sfsistat answer = answer_sender(connection);
+    if (answer != SMFIS_CONTINUE)
+        return answer;
     /* A service of a listed merge daemon carries campaigns alone, so the client can be told
      * to split right here.  Never for sendmail(1): Postfix would try for ever. */
     if (envelope->recipients->len > 0 && connection->daemon_role == MRG_ROLE_MERGE &&
@@ -213,8 +226,9 @@ on_header(SMFICTX *ctx, char *name, char *value)
     MrgConnection *connection = connection_of(ctx);
     g_autofree char *exact =
         connection->is_value_exact ? NULL : g_strconcat(" ", value, NULL);
-    mrg_envelope_add_header(connection->envelope, &connection->rules->limits, name,
-                            exact ? exact : value);
+    if (connection->envelope)
+        mrg_envelope_add_header(connection->envelope, &connection->rules->limits, name,
+                                exact ? exact : value);
     return connection->is_header_silent ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 
@@ -222,6 +236,8 @@ static sfsistat
 on_headers_end(SMFICTX *ctx)
 {
     MrgConnection *connection = connection_of(ctx);
+    if (!connection->envelope)
+        return SMFIS_TEMPFAIL;
     if (connection->envelope->is_campaign)
         return SMFIS_CONTINUE;
     mrg_connection_end(connection);
@@ -232,7 +248,9 @@ static sfsistat
 on_body(SMFICTX *ctx, unsigned char *chunk, size_t length)
 {
     MrgConnection *connection = connection_of(ctx);
-    mrg_envelope_add_body(connection->envelope, &connection->rules->limits, chunk, length);
+    if (connection->envelope)
+        mrg_envelope_add_body(connection->envelope, &connection->rules->limits, chunk,
+                              length);
     return connection->is_body_silent ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 
@@ -242,6 +260,8 @@ on_message_end(SMFICTX *ctx)
     MrgConnection *connection = connection_of(ctx);
     MrgEnvelope *envelope = connection->envelope;
     const MrgMta mta = {&mta_api, ctx};
+    if (!envelope)
+        return SMFIS_TEMPFAIL;
     mrg_envelope_end_body(envelope);
     envelope->queue_id =
         mrg_arena_strdup(envelope->arena, smfi_getsymval(ctx, (char *) "i"));

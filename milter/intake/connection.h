@@ -11,7 +11,8 @@
 
 typedef struct MrgConnection {
     const MrgIntakeHandler *handler;
-    gboolean is_header_silent; /* negotiated: no reply to a header or a body chunk */
+    gboolean is_sender_silent; /* negotiated: no reply to the sender, a header, a body chunk */
+    gboolean is_header_silent;
     gboolean is_body_silent;
     gboolean is_value_exact; /* negotiated: header values keep the space before them */
     MrgRole daemon_role;
@@ -26,7 +27,7 @@ typedef struct MrgConnection {
 MrgConnection *mrg_connection_new(const MrgIntakeHandler *handler);
 void mrg_connection_free(MrgConnection *connection);
 
-/* FALSE when the program is about to end: the MTA must come again. */
+/* FALSE, and no envelope, when the program is about to end: the MTA must come again. */
 gboolean mrg_connection_begin(MrgConnection *connection, const char *sender,
                               const char *login);
 /* Ends the message, whichever way; harmless when there is none. */
