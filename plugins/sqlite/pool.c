@@ -15,6 +15,7 @@ static const char *const statements[MRG_SQL_N] = {
     [MRG_SQL_BEGIN] = "BEGIN",
     [MRG_SQL_BEGIN_IMMEDIATE] = "BEGIN IMMEDIATE",
     [MRG_SQL_COMMIT] = "COMMIT",
+    [MRG_SQL_ROLLBACK] = "ROLLBACK",
     [MRG_SQL_SAVEPOINT] = "SAVEPOINT outcome",
     [MRG_SQL_RELEASE] = "RELEASE outcome",
     [MRG_SQL_ROLLBACK_TO] = "ROLLBACK TO outcome",
@@ -316,7 +317,8 @@ mrg_sqlite_timespec(gint64 deadline_us)
 void
 mrg_sqlite_init(MrgSqlite *self)
 {
-    mrg_sqlite_init_condition(&self->returned);
+    mrg_sqlite_init_condition(&self->reader_returned);
+    mrg_sqlite_init_condition(&self->writer_returned);
     pthread_mutex_init(&self->lock, NULL);
     mrg_sqlite_init_group(&self->group);
     self->writer.is_writer = TRUE;
@@ -329,7 +331,8 @@ mrg_sqlite_clear(MrgSqlite *self)
     for (gsize i = 0; i < self->n_readers; i++)
         mrg_sqlite_disconnect(&self->readers[i]);
     mrg_sqlite_clear_group(&self->group);
-    pthread_cond_destroy(&self->returned);
+    pthread_cond_destroy(&self->writer_returned);
+    pthread_cond_destroy(&self->reader_returned);
     pthread_mutex_destroy(&self->lock);
 }
 
@@ -344,6 +347,13 @@ find_free(MrgSqlite *self, gboolean is_writer)
     return NULL;
 }
 
+static pthread_cond_t *
+returned(MrgSqlite *self, gboolean is_writer)
+{
+    return is_writer ? &self->writer_returned : &self->reader_returned;
+}
+
+/* A call that its deadline ends just when it is signalled still takes what is free. */
 static MrgSqliteConnection *
 wait_for_free(MrgSqlite *self, gboolean is_writer, gint64 deadline_us)
 {
@@ -352,7 +362,7 @@ wait_for_free(MrgSqlite *self, gboolean is_writer, gint64 deadline_us)
     int rc = 0;
     pthread_mutex_lock(&self->lock);
     while (!(connection = find_free(self, is_writer)) && rc == 0)
-        rc = pthread_cond_timedwait(&self->returned, &self->lock, &until);
+        rc = pthread_cond_timedwait(returned(self, is_writer), &self->lock, &until);
     if (connection)
         connection->is_lent = TRUE;
     pthread_mutex_unlock(&self->lock);
@@ -364,8 +374,7 @@ give_back(MrgSqlite *self, MrgSqliteConnection *connection)
 {
     pthread_mutex_lock(&self->lock);
     connection->is_lent = FALSE;
-    /* Readers and writers wait on the same condition: wake all, the right one goes on. */
-    pthread_cond_broadcast(&self->returned);
+    pthread_cond_signal(returned(self, connection->is_writer));
     pthread_mutex_unlock(&self->lock);
 }
 
@@ -385,14 +394,24 @@ mrg_sqlite_borrow(MrgSqlite *self, gboolean is_writer, gint64 deadline_us, GErro
     return NULL;
 }
 
+/* Ends what somebody stopped reading; most statements were not used at all, and a reset
+ * costs more than to see that. */
+static void
+end_statements(MrgSqliteConnection *connection)
+{
+    for (gsize i = 0; i < MRG_SQL_N; i++)
+        if (sqlite3_stmt_busy(connection->statements[i]))
+            sqlite3_reset(connection->statements[i]);
+}
+
 void
 mrg_sqlite_return(MrgSqlite *self, MrgSqliteConnection *connection)
 {
-    for (gsize i = 0; i < MRG_SQL_N; i++)
-        sqlite3_reset(connection->statements[i]);
+    end_statements(connection);
     if (connection->db && !sqlite3_get_autocommit(connection->db)) {
         connection->deadline_us = MRG_SQLITE_NO_DEADLINE;
-        if (sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK)
+        if (!mrg_sqlite_run(mrg_sqlite_fresh(connection, MRG_SQL_ROLLBACK), "rollback",
+                            NULL))
             mrg_sqlite_disconnect(connection);
     }
     give_back(self, connection);

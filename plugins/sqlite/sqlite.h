@@ -31,6 +31,7 @@ typedef enum {
     MRG_SQL_BEGIN,
     MRG_SQL_BEGIN_IMMEDIATE,
     MRG_SQL_COMMIT,
+    MRG_SQL_ROLLBACK,
     MRG_SQL_SAVEPOINT,
     MRG_SQL_RELEASE,
     MRG_SQL_ROLLBACK_TO,
@@ -104,7 +105,8 @@ typedef struct MrgSqlite {
     gboolean is_full; /* durability */
     gsize n_readers;
     pthread_mutex_t lock; /* over is_lent */
-    pthread_cond_t returned;
+    pthread_cond_t reader_returned;
+    pthread_cond_t writer_returned;
     MrgSqliteConnection writer;
     MrgSqliteConnection readers[MRG_SQLITE_READERS_MAX];
     MrgSqliteGroup group;
