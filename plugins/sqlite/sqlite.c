@@ -355,8 +355,11 @@ static const MrgPlugin plugin = {
     .store = &api,
 };
 
+/* SQLite counts all that it allocates under one lock of the process, unless it is told not
+ * to before its first use.  Whoever used it before us keeps the count: it only costs. */
 const MrgPlugin *
 mrg_plugin_entry(const MrgHost *host)
 {
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     return host->major == MRG_ABI_MAJOR && sqlite3_threadsafe() ? &plugin : NULL;
 }
