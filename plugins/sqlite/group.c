@@ -2,27 +2,34 @@
 /*
  * group: commits of many threads in one transaction.
  *
- * What a commit costs is the fsync, so those that wait for the writer share one.  The first
- * of them leads: it takes all that wait, in the order they came, writes each in a savepoint
- * of its own, commits once, and tells them; the next that comes leads the next group.
+ * What a commit costs is the fsync, so those that wait for the writer share one.  Who comes
+ * when nobody leads, leads: it takes all that wait, in the order they came, writes each in
+ * a savepoint of its own, commits once, hands the lead to the first that came meanwhile,
+ * and then tells its own.  Each waits on a condition of its own, so that only those wake up
+ * whom it concerns.
  */
 #include "config.h"
 
 #include "plugins/sqlite/sqlite.h"
 
+/* On the stack of the thread that waits.  Whoever calls it keeps the job's lock until the
+ * call is made, and does not look at it afterwards. */
 typedef struct MrgSqliteJob {
     const MrgOutcome *outcome;
     gint64 deadline_us;
     MrgCommit result; /* DONE until something else comes of it */
     GError *problem;  /* of ERROR */
-    enum { WAITS, IS_TAKEN, IS_DONE } state;
+    GList link;
+    gboolean is_waiting; /* in the queue, where its deadline may end it; the group's lock */
+    pthread_mutex_t lock;
+    pthread_cond_t called;
+    enum { NOT_YET, TO_LEAD, TO_END } call; /* the job's lock */
 } MrgSqliteJob;
 
 void
 mrg_sqlite_init_group(MrgSqliteGroup *group)
 {
     pthread_mutex_init(&group->lock, NULL);
-    mrg_sqlite_init_condition(&group->is_over);
     g_queue_init(&group->waiting);
 }
 
@@ -30,7 +37,6 @@ void
 mrg_sqlite_clear_group(MrgSqliteGroup *group)
 {
     g_queue_clear(&group->waiting);
-    pthread_cond_destroy(&group->is_over);
     pthread_mutex_destroy(&group->lock);
 }
 
@@ -98,44 +104,109 @@ lead(MrgSqlite *self, GQueue *group)
 /* ---- waiting ----------------------------------------------------------- */
 
 static void
-lead_those_that_wait(MrgSqlite *self)
+call(MrgSqliteJob *job, int what)
+{
+    pthread_mutex_lock(&job->lock);
+    job->call = what;
+    pthread_cond_signal(&job->called);
+    pthread_mutex_unlock(&job->lock);
+}
+
+static MrgSqliteJob *
+take_first(GQueue *queue)
+{
+    GList *link = g_queue_pop_head_link(queue);
+    return link ? link->data : NULL;
+}
+
+/* Of those that came while this one led, or nobody: then who comes next leads. */
+static void
+hand_on(MrgSqliteGroup *group)
+{
+    pthread_mutex_lock(&group->lock);
+    MrgSqliteJob *next = take_first(&group->waiting);
+    if (next)
+        next->is_waiting = FALSE;
+    group->has_leader = next != NULL;
+    pthread_mutex_unlock(&group->lock);
+    if (next)
+        call(next, TO_LEAD);
+}
+
+static void
+lead_those_that_wait(MrgSqlite *self, MrgSqliteJob *own)
 {
     MrgSqliteGroup *group = &self->group;
+    pthread_mutex_lock(&group->lock);
     GQueue taken = group->waiting;
     g_queue_init(&group->waiting);
     for (GList *link = taken.head; link; link = link->next)
-        ((MrgSqliteJob *) link->data)->state = IS_TAKEN;
-    group->has_leader = TRUE;
+        ((MrgSqliteJob *) link->data)->is_waiting = FALSE;
     pthread_mutex_unlock(&group->lock);
+    g_queue_push_head_link(&taken, &own->link);
     lead(self, &taken);
-    pthread_mutex_lock(&group->lock);
-    group->has_leader = FALSE;
-    while (!g_queue_is_empty(&taken))
-        ((MrgSqliteJob *) g_queue_pop_head_link(&taken)->data)->state = IS_DONE;
-    pthread_cond_broadcast(&group->is_over);
+    hand_on(group);
+    for (MrgSqliteJob *job; (job = take_first(&taken));)
+        if (job != own)
+            call(job, TO_END);
 }
 
-/* A job that a leader has taken is waited for: what it comes to is not known before. */
-static void
-wait_or_lead(MrgSqlite *self, MrgSqliteJob *job, GList *link)
+/* TRUE when there is nobody to wait for. */
+static gboolean
+join(MrgSqliteGroup *group, MrgSqliteJob *job)
 {
-    MrgSqliteGroup *group = &self->group;
+    pthread_mutex_lock(&group->lock);
+    gboolean is_leader = !group->has_leader;
+    group->has_leader = TRUE;
+    job->is_waiting = !is_leader;
+    if (job->is_waiting)
+        g_queue_push_tail_link(&group->waiting, &job->link);
+    pthread_mutex_unlock(&group->lock);
+    return is_leader;
+}
+
+/* FALSE when a leader has taken the job: what it comes to is not known before. */
+static gboolean
+leave(MrgSqliteGroup *group, MrgSqliteJob *job)
+{
+    pthread_mutex_lock(&group->lock);
+    gboolean is_out = job->is_waiting;
+    if (is_out)
+        g_queue_unlink(&group->waiting, &job->link);
+    pthread_mutex_unlock(&group->lock);
+    return is_out;
+}
+
+/* What it is called for; NOT_YET when its deadline was first. */
+static int
+wait_for_call(MrgSqliteGroup *group, MrgSqliteJob *job)
+{
     struct timespec until = mrg_sqlite_timespec(job->deadline_us);
     int rc = 0;
-    while (job->state != IS_DONE) {
-        if (job->state == IS_TAKEN) {
-            pthread_cond_wait(&group->is_over, &group->lock);
-        } else if (!group->has_leader) {
-            lead_those_that_wait(self);
-        } else if (rc == 0) {
-            rc = pthread_cond_timedwait(&group->is_over, &group->lock, &until);
-        } else {
-            g_queue_unlink(&group->waiting, link);
-            job->state = IS_DONE;
-            job->result = MRG_COMMIT_ERROR;
-            g_set_error(&job->problem, MRG_STORE_ERROR, MRG_STORE_ERROR_TIMEOUT,
-                        "%s: the writer is busy", self->file);
-        }
+    pthread_mutex_lock(&job->lock);
+    while (job->call == NOT_YET && rc == 0)
+        rc = pthread_cond_timedwait(&job->called, &job->lock, &until);
+    pthread_mutex_unlock(&job->lock);
+    if (rc != 0 && leave(group, job))
+        return NOT_YET;
+    pthread_mutex_lock(&job->lock);
+    while (job->call == NOT_YET)
+        pthread_cond_wait(&job->called, &job->lock);
+    int what = job->call;
+    pthread_mutex_unlock(&job->lock);
+    return what;
+}
+
+static void
+wait_or_lead(MrgSqlite *self, MrgSqliteJob *job)
+{
+    int what = join(&self->group, job) ? TO_LEAD : wait_for_call(&self->group, job);
+    if (what == TO_LEAD) {
+        lead_those_that_wait(self, job);
+    } else if (what == NOT_YET) {
+        job->result = MRG_COMMIT_ERROR;
+        g_set_error(&job->problem, MRG_STORE_ERROR, MRG_STORE_ERROR_TIMEOUT,
+                    "%s: the writer is busy", self->file);
     }
 }
 
@@ -143,13 +214,14 @@ MrgCommit
 mrg_sqlite_commit(gpointer store, const MrgOutcome *outcome, gint64 deadline_us,
                   GError **error)
 {
-    MrgSqlite *self = store;
-    MrgSqliteJob job = {outcome, deadline_us, MRG_COMMIT_DONE, NULL, WAITS};
-    GList link = {.data = &job};
-    pthread_mutex_lock(&self->group.lock);
-    g_queue_push_tail_link(&self->group.waiting, &link);
-    wait_or_lead(self, &job, &link);
-    pthread_mutex_unlock(&self->group.lock);
+    MrgSqliteJob job = {.outcome = outcome, .deadline_us = deadline_us};
+    job.result = MRG_COMMIT_DONE;
+    job.link.data = &job;
+    pthread_mutex_init(&job.lock, NULL);
+    mrg_sqlite_init_condition(&job.called);
+    wait_or_lead(store, &job);
+    pthread_cond_destroy(&job.called);
+    pthread_mutex_destroy(&job.lock);
     if (job.problem)
         g_propagate_error(error, job.problem);
     return job.result;

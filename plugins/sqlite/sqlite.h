@@ -95,7 +95,6 @@ typedef struct MrgSqliteConnection {
 /* Commits that wait, and whether one of their threads is at work for others. */
 typedef struct MrgSqliteGroup {
     pthread_mutex_t lock;
-    pthread_cond_t is_over;
     GQueue waiting;
     gboolean has_leader;
 } MrgSqliteGroup;
