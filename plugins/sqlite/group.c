@@ -50,9 +50,10 @@ run(const MrgSqliteConnection *connection, MrgSqliteStatement which, GError **er
 
 /* FALSE where the transaction as a whole is lost. */
 static gboolean
-write_job(const MrgSqliteConnection *connection, MrgSqliteJob *job, GError **error)
+write_job(const MrgSqliteConnection *connection, MrgSqliteJob *job, gboolean is_guarded,
+          GError **error)
 {
-    if (!run(connection, MRG_SQL_SAVEPOINT, error))
+    if (is_guarded && !run(connection, MRG_SQL_SAVEPOINT, error))
         return FALSE;
     job->result = mrg_sqlite_write_outcome(connection, job->outcome, &job->problem);
     /* A disk that is full or fails may have rolled back everything. */
@@ -60,19 +61,50 @@ write_job(const MrgSqliteConnection *connection, MrgSqliteJob *job, GError **err
         *error = g_error_copy(job->problem);
         return FALSE;
     }
-    return (job->result == MRG_COMMIT_DONE ||
-            run(connection, MRG_SQL_ROLLBACK_TO, error)) &&
-           run(connection, MRG_SQL_RELEASE, error);
+    return !is_guarded || ((job->result == MRG_COMMIT_DONE ||
+                            run(connection, MRG_SQL_ROLLBACK_TO, error)) &&
+                           run(connection, MRG_SQL_RELEASE, error));
+}
+
+/* A savepoint has SQLite copy each page that the job changes.  A job of one account needs
+ * none to conflict, since it finds that out before it has written anything; only one that
+ * fails leaves something behind, and spoils the transaction for the others. */
+static gboolean
+write_jobs(const MrgSqliteConnection *connection, GQueue *group, gboolean are_guarded,
+           gboolean *is_spoilt, GError **error)
+{
+    *is_spoilt = FALSE;
+    for (GList *link = group->head; link && !*is_spoilt; link = link->next) {
+        MrgSqliteJob *job = link->data;
+        gboolean is_guarded = are_guarded || job->outcome->n_shared > 0;
+        if (!write_job(connection, job, is_guarded, error))
+            return FALSE;
+        *is_spoilt = !is_guarded && job->result == MRG_COMMIT_ERROR;
+    }
+    return TRUE;
+}
+
+static gboolean
+start_again(const MrgSqliteConnection *connection, GQueue *group, GError **error)
+{
+    for (GList *link = group->head; link; link = link->next) {
+        MrgSqliteJob *job = link->data;
+        job->result = MRG_COMMIT_DONE;
+        g_clear_error(&job->problem);
+    }
+    return run(connection, MRG_SQL_ROLLBACK, error) && mrg_sqlite_begin(connection, error);
 }
 
 static MrgCommit
 write_group(const MrgSqliteConnection *connection, GQueue *group, GError **error)
 {
-    if (!mrg_sqlite_begin(connection, error))
+    gboolean is_spoilt = FALSE;
+    if (!mrg_sqlite_begin(connection, error) ||
+        !write_jobs(connection, group, FALSE, &is_spoilt, error))
         return MRG_COMMIT_ERROR;
-    for (GList *link = group->head; link; link = link->next)
-        if (!write_job(connection, link->data, error))
-            return MRG_COMMIT_ERROR;
+    if (is_spoilt && (!start_again(connection, group, error) ||
+                      !write_jobs(connection, group, TRUE, &is_spoilt, error)))
+        return MRG_COMMIT_ERROR;
     return mrg_sqlite_end_commit(connection, error);
 }
 
