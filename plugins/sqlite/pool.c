@@ -21,6 +21,8 @@ static const char *const statements[MRG_SQL_N] = {
     [MRG_SQL_ROLLBACK_TO] = "ROLLBACK TO outcome",
     [MRG_SQL_PROFILE] = "SELECT 1 FROM profile WHERE key = ?1",
     [MRG_SQL_FIELD] = "SELECT type, value FROM field WHERE key = ?1 AND name = ?2",
+    [MRG_SQL_FIELDS] =
+        "SELECT name, type, value FROM field WHERE key = ?1 AND name BETWEEN ?2 AND ?3",
     [MRG_SQL_PERSON] = "SELECT version, history, engagement FROM person WHERE key = ?1",
     [MRG_SQL_CONSENTS] = "SELECT purpose, source, state, at FROM consent WHERE key = ?1",
     [MRG_SQL_SUPPRESSIONS] =

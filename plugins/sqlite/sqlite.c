@@ -12,6 +12,8 @@
 
 #include "plugins/sqlite/sqlite.h"
 
+#define STEPS_FOR_A_LOOKUP 4 /* rows of a scan that cost what a search by a key costs */
+
 /* ---- fetch ------------------------------------------------------------- */
 
 static MrgFetch
@@ -28,31 +30,80 @@ find_profile(const MrgSqliteConnection *connection, const MrgPersonKey *person,
     return is_done ? MRG_FETCH_MISS : MRG_FETCH_ERROR;
 }
 
-static gboolean
-read_field(sqlite3_stmt *statement, const char *name, MrgField *field,
-           const MrgMemory *memory, GError **error)
+static void
+take_field(sqlite3_stmt *statement, int column, MrgField *field, const MrgMemory *memory)
 {
-    gboolean is_done;
-    sqlite3_reset(statement);
+    field->type = (MrgFieldType) sqlite3_column_int(statement, column);
+    field->text = mrg_sqlite_copy(statement, column + 1, memory, &field->length);
+}
+
+static gboolean
+look_up_field(const MrgSqliteConnection *connection, const MrgPersonKey *person,
+              const char *name, MrgField *field, const MrgMemory *memory, GError **error)
+{
+    sqlite3_stmt *statement = mrg_sqlite_fresh(connection, MRG_SQL_FIELD);
+    mrg_sqlite_bind_key(statement, 1, person->bytes);
     mrg_sqlite_bind(statement, 2, name);
-    *field = (MrgField){.type = MRG_FIELD_MISSING};
+    gboolean is_done;
     if (!mrg_sqlite_next(statement, "field", &is_done, error))
         return is_done;
-    field->type = (MrgFieldType) sqlite3_column_int(statement, 0);
-    field->text = mrg_sqlite_copy(statement, 1, memory, &field->length);
+    take_field(statement, 0, field, memory);
+    sqlite3_reset(statement);
     return TRUE;
 }
 
-/* One lookup by primary key per name. */
+static void
+find_bounds(const char *const *names, gsize n_names, const char **first, const char **last)
+{
+    *first = *last = names[0];
+    for (gsize i = 1; i < n_names; i++) {
+        if (strcmp(names[i], *first) < 0)
+            *first = names[i];
+        if (strcmp(names[i], *last) > 0)
+            *last = names[i];
+    }
+}
+
+/* *is_whole is FALSE where there are more fields than it is worth to step over. */
+static gboolean
+scan_fields(const MrgSqliteConnection *connection, const MrgPersonKey *person,
+            const char *const *names, gsize n_names, MrgField *fields,
+            const MrgMemory *memory, gboolean *is_whole, GError **error)
+{
+    const char *first, *last;
+    gsize n = 0, n_most = n_names * STEPS_FOR_A_LOOKUP;
+    gboolean is_done = FALSE;
+    find_bounds(names, n_names, &first, &last);
+    sqlite3_stmt *statement = mrg_sqlite_fresh(connection, MRG_SQL_FIELDS);
+    mrg_sqlite_bind_key(statement, 1, person->bytes);
+    mrg_sqlite_bind(statement, 2, first);
+    mrg_sqlite_bind(statement, 3, last);
+    for (; n < n_most && mrg_sqlite_next(statement, "field", &is_done, error); n++) {
+        const char *name = (const char *) sqlite3_column_text(statement, 0);
+        for (gsize i = 0; i < n_names; i++)
+            if (strcmp(names[i], name) == 0)
+                take_field(statement, 1, &fields[i], memory);
+    }
+    *is_whole = is_done;
+    sqlite3_reset(statement);
+    return is_done || n == n_most;
+}
+
+/* All in one go along the key, and by its name what a person of many fields has beyond. */
 static gboolean
 read_fields(const MrgSqliteConnection *connection, const MrgPersonKey *person,
             const char *const *names, gsize n_names, MrgField *fields,
             const MrgMemory *memory, GError **error)
 {
-    sqlite3_stmt *statement = mrg_sqlite_fresh(connection, MRG_SQL_FIELD);
-    mrg_sqlite_bind_key(statement, 1, person->bytes);
+    gboolean is_whole = FALSE;
     for (gsize i = 0; i < n_names; i++)
-        if (!read_field(statement, names[i], &fields[i], memory, error))
+        fields[i] = (MrgField){.type = MRG_FIELD_MISSING};
+    if (n_names > 1 &&
+        !scan_fields(connection, person, names, n_names, fields, memory, &is_whole, error))
+        return FALSE;
+    for (gsize i = 0; i < n_names && !is_whole; i++)
+        if (fields[i].type == MRG_FIELD_MISSING &&
+            !look_up_field(connection, person, names[i], &fields[i], memory, error))
             return FALSE;
     return TRUE;
 }
