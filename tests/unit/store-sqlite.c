@@ -7,6 +7,20 @@
 
 #include "tests/unit/store-fixture.h"
 
+/* With this setting, and others by default, except for durability. */
+static void
+reopen(Fixture *fixture, const char *name, const char *value)
+{
+    MrgSetting settings[] = {
+        {"file", fixture->file}, {name, value}, {"durability", "normal"}};
+    gsize n = strcmp(name, "durability") == 0 ? 2 : 3;
+    g_autoptr(GError) error = NULL;
+    mrg_store_close(fixture->store);
+    fixture->store =
+        mrg_store_open(g_getenv("MRG_PLUGIN_DIR"), "sqlite", settings, n, &error);
+    g_assert_no_error(error);
+}
+
 /* ---- what goes wrong --------------------------------------------------- */
 
 static void
@@ -244,6 +258,7 @@ typedef struct Waiting {
     const Fixture *fixture;
     MrgOutcome outcome;
     MrgCommit result;
+    gboolean is_there;
 } Waiting;
 
 static gpointer
@@ -254,6 +269,16 @@ commit_in_thread(gpointer data)
     return NULL;
 }
 
+/* As another process would; closing gives it back. */
+static sqlite3 *
+take_lock(const Fixture *fixture)
+{
+    sqlite3 *db;
+    g_assert_cmpint(sqlite3_open(fixture->file, &db), ==, SQLITE_OK);
+    g_assert_cmpint(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), ==, SQLITE_OK);
+    return db;
+}
+
 /* While another process holds the lock they pile up, and then go in few groups.  Each
  * person is there twice, decided on the same version. */
 static void
@@ -262,14 +287,12 @@ a_conflict_leaves_the_rest_of_its_group_alone(Fixture *fixture,
 {
     Waiting waiting[N_WAITING];
     GThread *threads[N_WAITING];
-    sqlite3 *db;
-    g_assert_cmpint(sqlite3_open(fixture->file, &db), ==, SQLITE_OK);
-    g_assert_cmpint(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), ==, SQLITE_OK);
+    sqlite3 *db = take_lock(fixture);
     for (guint i = 0; i < N_WAITING; i++) {
-        waiting[i] = (Waiting){fixture, outcome(i / 2, i, 0, "sent"), MRG_COMMIT_ERROR};
+        waiting[i] =
+            (Waiting){fixture, outcome(i / 2, i, 0, "sent"), MRG_COMMIT_ERROR, FALSE};
         threads[i] = g_thread_new("commit", commit_in_thread, &waiting[i]);
     }
-    g_assert_cmpint(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), ==, SQLITE_OK);
     sqlite3_close(db);
     for (guint i = 0; i < N_WAITING; i++)
         g_thread_join(threads[i]);
@@ -283,6 +306,300 @@ a_conflict_leaves_the_rest_of_its_group_alone(Fixture *fixture,
         g_assert_cmpuint(load(fixture, i / 2, i).own.version, ==, 1);
     }
 }
+
+static gpointer
+commit_what_fails(gpointer data)
+{
+    Waiting *waiting = data;
+    g_autoptr(GError) error = NULL;
+    waiting->result =
+        mrg_store_commit(waiting->fixture->store, &waiting->outcome, soon(), &error);
+    g_assert_error(error, MRG_STORE_ERROR, MRG_STORE_ERROR_CORRUPT);
+    return NULL;
+}
+
+/* It fails at its event, when the account is written. */
+static void
+a_failure_leaves_the_rest_of_its_group_alone(Fixture *fixture,
+                                             gconstpointer plugin G_GNUC_UNUSED)
+{
+    Waiting waiting[N_WAITING];
+    GThread *threads[N_WAITING];
+    run_sql(fixture->file, "CREATE TRIGGER no BEFORE INSERT ON event WHEN "
+                           "NEW.campaign = 'no' BEGIN SELECT RAISE(ABORT, 'no'); END");
+    sqlite3 *db = take_lock(fixture);
+    for (guint i = 0; i < N_WAITING; i++) {
+        gboolean fails = i % 4 == 2;
+        waiting[i] =
+            (Waiting){fixture, outcome(i, i, 0, "sent"), MRG_COMMIT_UNCERTAIN, FALSE};
+        if (fails)
+            waiting[i].outcome.event.campaign = "no";
+        threads[i] = g_thread_new("commit", fails ? commit_what_fails : commit_in_thread,
+                                  &waiting[i]);
+    }
+    sqlite3_close(db);
+    for (guint i = 0; i < N_WAITING; i++) {
+        g_thread_join(threads[i]);
+        gboolean fails = i % 4 == 2;
+        MrgState state = load(fixture, i, i);
+        g_assert_cmpint(waiting[i].result, ==, fails ? MRG_COMMIT_ERROR : MRG_COMMIT_DONE);
+        g_assert_cmpuint(state.own.version, ==, !fails);
+        g_assert_cmpint(state.is_repeat, ==, !fails);
+    }
+}
+
+/* Until the one connection that writes is lent; before, this borrows it itself, and whoever
+ * is to lead waits for it. */
+static void
+wait_for_a_leader(const Fixture *fixture)
+{
+    for (gboolean is_lent = FALSE; !is_lent;) {
+        g_autoptr(GError) error = NULL;
+        guint32 number;
+        g_assert_false(mrg_store_campaign_number(
+            fixture->store, "new", &number, g_get_monotonic_time() + SECOND / 20, &error));
+        g_assert_error(error, MRG_STORE_ERROR, MRG_STORE_ERROR_TIMEOUT);
+        is_lent = strstr(error->message, "every connection is in use") != NULL;
+    }
+}
+
+static void
+who_waits_for_a_group_has_a_deadline(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    sqlite3 *db = take_lock(fixture);
+    Waiting patient = {fixture, outcome(1, 1, 0, "sent"), MRG_COMMIT_UNCERTAIN, FALSE};
+    GThread *thread = g_thread_new("commit", commit_in_thread, &patient);
+    wait_for_a_leader(fixture);
+    for (guint i = 2; i < 4; i++) {
+        g_autoptr(GError) error = NULL;
+        MrgOutcome hasty = outcome(i, i, 0, "sent");
+        gint64 start_us = g_get_monotonic_time();
+        g_assert_cmpint(
+            mrg_store_commit(fixture->store, &hasty, start_us + SECOND / 20, &error), ==,
+            MRG_COMMIT_ERROR);
+        g_assert_error(error, MRG_STORE_ERROR, MRG_STORE_ERROR_TIMEOUT);
+        g_assert_cmpint(g_get_monotonic_time() - start_us, <, 3 * SECOND);
+    }
+    sqlite3_close(db);
+    g_thread_join(thread);
+    g_assert_cmpint(patient.result, ==, MRG_COMMIT_DONE);
+    g_assert_true(load(fixture, 1, 1).is_repeat);
+    g_assert_false(load(fixture, 2, 2).is_repeat);
+}
+
+/* ---- connections -------------------------------------------------------- */
+
+#define N_OTHERS 3
+
+typedef struct Lent {
+    Fixture *fixture;
+    GThread *threads[N_OTHERS];
+    Waiting waiting[N_OTHERS];
+} Lent;
+
+static gpointer
+fetch_in_thread(gpointer data)
+{
+    Waiting *waiting = data;
+    g_autoptr(GError) error = NULL;
+    MrgPersonKey who = person(1);
+    MrgArena *arena = mrg_arena_new();
+    waiting->is_there = mrg_store_fetch(waiting->fixture->store, &who, NULL, 0, NULL, arena,
+                                        soon(), &error) == MRG_FETCH_HIT;
+    mrg_arena_free(arena);
+    return NULL;
+}
+
+static void
+start_others(Lent *lent, GThreadFunc run)
+{
+    for (guint i = 0; i < N_OTHERS; i++) {
+        lent->waiting[i] = (Waiting){lent->fixture, outcome(i, i, 0, "sent"), 0, FALSE};
+        lent->threads[i] = g_thread_new("other", run, &lent->waiting[i]);
+    }
+}
+
+static void
+join_others(Lent *lent)
+{
+    for (guint i = 0; i < N_OTHERS; i++)
+        g_thread_join(lent->threads[i]);
+}
+
+/* Has the only reader: the others come to wait while a call here runs into its deadline. */
+static gboolean
+visit_with_the_reader(const char *address G_GNUC_UNUSED, gpointer context)
+{
+    Lent *lent = context;
+    g_autoptr(GError) error = NULL;
+    MrgPersonKey who = person(1);
+    start_others(lent, fetch_in_thread);
+    g_assert_cmpint(mrg_store_fetch(lent->fixture->store, &who, NULL, 0, NULL,
+                                    lent->fixture->arena,
+                                    g_get_monotonic_time() + SECOND / 20, &error),
+                    ==, MRG_FETCH_ERROR);
+    g_assert_error(error, MRG_STORE_ERROR, MRG_STORE_ERROR_TIMEOUT);
+    return FALSE;
+}
+
+static const MrgProfile *
+import_nothing_with_the_writer(gpointer context, GError **error G_GNUC_UNUSED)
+{
+    Lent *lent = context;
+    start_others(lent, commit_in_thread);
+    wait_for_a_leader(lent->fixture);
+    return NULL;
+}
+
+static void
+who_waits_for_a_connection_gets_it(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    MrgProfile profile = {.person = person(1), .address = "a@b.c"};
+    g_autoptr(GError) error = NULL;
+    Lent lent = {.fixture = fixture};
+    guint64 n;
+    reopen(fixture, "readers", "1");
+    import(fixture, &profile, 1);
+    g_assert_true(mrg_store_list(fixture->store, 1, visit_with_the_reader, &lent, &error));
+    join_others(&lent);
+    for (guint i = 0; i < N_OTHERS; i++)
+        g_assert_true(lent.waiting[i].is_there);
+    g_assert_true(mrg_store_import(fixture->store, import_nothing_with_the_writer, &lent,
+                                   &n, &error));
+    join_others(&lent);
+    for (guint i = 0; i < N_OTHERS; i++)
+        g_assert_cmpint(lent.waiting[i].result, ==, MRG_COMMIT_DONE);
+}
+
+/* ---- the log ----------------------------------------------------------- */
+
+/* More than SQLite keeps in memory for a transaction: pages go out, are read again, and
+ * change after that. */
+#define N_CROWD 12000
+
+typedef struct Crowd {
+    guint next, end;
+    MrgProfileField field;
+    MrgProfile profile;
+} Crowd;
+
+static const MrgProfile *
+next_of_crowd(gpointer context, GError **error G_GNUC_UNUSED)
+{
+    Crowd *crowd = context;
+    if (crowd->next == crowd->end)
+        return NULL;
+    crowd->profile.person = person(crowd->next++);
+    return &crowd->profile;
+}
+
+static void
+import_crowd(const Fixture *fixture, guint first)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *text = g_strnfill(300, 'x');
+    guint64 n = 0;
+    Crowd crowd = {.next = first, .end = first + N_CROWD};
+    crowd.field = (MrgProfileField){"name", field(MRG_FIELD_STRING, text)};
+    crowd.profile = (MrgProfile){.address = "a@b.c", .fields = &crowd.field, .n_fields = 1};
+    g_assert_true(mrg_store_import(fixture->store, next_of_crowd, &crowd, &n, &error));
+    g_assert_cmpuint(n, ==, N_CROWD);
+}
+
+static void
+copy_file(const char *from, const char *to, const char *tail)
+{
+    g_autofree char *source = g_strconcat(from, tail, NULL);
+    g_autofree char *target = g_strconcat(to, tail, NULL);
+    g_autofree char *bytes = NULL;
+    gsize length = 0;
+    g_assert_true(g_file_get_contents(source, &bytes, &length, NULL));
+    g_assert_true(g_file_set_contents(target, bytes, (gssize) length, NULL));
+}
+
+static void
+assert_sql(const char *file, const char *sql, const char *text)
+{
+    sqlite3 *db;
+    sqlite3_stmt *statement;
+    g_assert_cmpint(sqlite3_open(file, &db), ==, SQLITE_OK);
+    g_assert_cmpint(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), ==, SQLITE_OK);
+    g_assert_cmpint(sqlite3_step(statement), ==, SQLITE_ROW);
+    g_assert_cmpstr((const char *) sqlite3_column_text(statement, 0), ==, text);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+}
+
+/* What a crash leaves: the file and its log, without the index that says what of it counts;
+ * SQLite takes frames from it up to the first whose checksum is wrong. */
+static void
+assert_log_is_whole(const Fixture *fixture, const char *n_profiles, const char *n_events)
+{
+    g_autofree char *copy = g_strconcat(fixture->file, ".crash", NULL);
+    copy_file(fixture->file, copy, "");
+    copy_file(fixture->file, copy, "-wal");
+    assert_sql(copy, "SELECT count(*) FROM field JOIN profile USING (key)", n_profiles);
+    assert_sql(copy, "SELECT count(*) FROM event", n_events);
+    assert_sql(copy, "PRAGMA integrity_check", "ok");
+}
+
+static void
+commit_one(const Fixture *fixture, guint what, guint64 version)
+{
+    MrgOutcome one = outcome(1, what, version, "sent");
+    g_assert_cmpint(commit(fixture, &one), ==, MRG_COMMIT_DONE);
+}
+
+/* Somebody reads meanwhile, so that the log is not emptied. */
+static void
+what_is_done_is_in_the_log(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    sqlite3 *db;
+    g_assert_cmpint(sqlite3_open(fixture->file, &db), ==, SQLITE_OK);
+    g_assert_cmpint(sqlite3_exec(db, "BEGIN; SELECT * FROM person", NULL, NULL, NULL), ==,
+                    SQLITE_OK);
+    commit_one(fixture, 1, 0);
+    assert_log_is_whole(fixture, "0", "1");
+    import_crowd(fixture, 0);
+    assert_log_is_whole(fixture, G_STRINGIFY(N_CROWD), "1");
+    commit_one(fixture, 2, 1);
+    assert_log_is_whole(fixture, G_STRINGIFY(N_CROWD), "2");
+    reopen(fixture, "durability", "full");
+    import_crowd(fixture, N_CROWD);
+    commit_one(fixture, 3, 2);
+    assert_log_is_whole(fixture, "24000", "3");
+    sqlite3_close(db);
+}
+
+/* ---- fields ------------------------------------------------------------- */
+
+static void
+few_of_many_fields_are_found(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    static const char *const asked[] = {"f90", "none", "f10", "f55", "f10", "z"};
+    char names[100][4];
+    MrgProfileField in[G_N_ELEMENTS(names)];
+    MrgField out[G_N_ELEMENTS(asked)];
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_snprintf(names[i], sizeof names[i], "f%02u", i);
+        in[i] = (MrgProfileField){names[i], field(MRG_FIELD_STRING, names[i])};
+    }
+    MrgProfile profiles[] = {
+        {.person = person(1), .address = "a@b.c", .fields = in, .n_fields = 100},
+        {.person = person(2), .address = "b@b.c", .fields = in + 50, .n_fields = 6}};
+    import(fixture, profiles, 2);
+    for (gsize n = 1; n <= G_N_ELEMENTS(asked); n++)
+        for (guint who = 1; who <= 2; who++) {
+            g_assert_cmpint(fetch(fixture, who, asked, n, out), ==, MRG_FETCH_HIT);
+            for (gsize i = 0; i < n; i++)
+                if (asked[i][0] == 'f' && (who == 1 || strcmp(asked[i], "f55") == 0))
+                    assert_field(&out[i], MRG_FIELD_STRING, asked[i]);
+                else
+                    g_assert_cmpint(out[i].type, ==, MRG_FIELD_MISSING);
+        }
+}
+
+/* ---- erasure ------------------------------------------------------------- */
 
 /* A reader of the file finds nothing of a person that was erased, in any of its parts. */
 static gboolean
@@ -323,7 +640,12 @@ const Case sqlite_only[] = {
     {"file/replaced", a_file_put_in_its_place_is_noticed},
     {"stored-wrongly", what_is_stored_wrongly_is_corrupt},
     {"by-hand", changes_by_hand_count},
-    {"group", a_conflict_leaves_the_rest_of_its_group_alone},
+    {"group/conflict", a_conflict_leaves_the_rest_of_its_group_alone},
+    {"group/failure", a_failure_leaves_the_rest_of_its_group_alone},
+    {"group/deadline", who_waits_for_a_group_has_a_deadline},
+    {"pool", who_waits_for_a_connection_gets_it},
+    {"log/done", what_is_done_is_in_the_log},
+    {"fields", few_of_many_fields_are_found},
     {"erase/overwrites", erasure_overwrites},
     {NULL, NULL},
 };
