@@ -108,11 +108,11 @@ remove_headers_from(MrgCopy *copy, guint from, const char *name)
 
 /* value is as it will be written. */
 static void
-put_header(MrgCopy *copy, MrgArena *arena, const char *name, const char *value)
+put_header(MrgCopy *copy, const char *name, const char *value)
 {
     int i = find_header(copy, name);
     if (i < 0) {
-        MrgCopyHeader header = {mrg_arena_strdup(arena, name), value, -1, TRUE};
+        MrgCopyHeader header = {name, value, -1, TRUE};
         g_array_append_val(copy->headers, header);
         return;
     }
@@ -158,7 +158,7 @@ mrg_copy_address(MrgCopy *copy, const MrgEnvelope *envelope, const char *address
     const char *brackets =
         mrg_arena_printf(envelope->arena, "<%s>", clean_address(envelope->arena, address));
     gsize length = display ? strlen(display) : 0;
-    put_header(copy, envelope->arena, "To",
+    put_header(copy, "To",
                mrg_mailbox_value(envelope->arena, strlen("To"), display ? display : "",
                                  length, brackets));
 }
@@ -166,8 +166,7 @@ mrg_copy_address(MrgCopy *copy, const MrgEnvelope *envelope, const char *address
 void
 mrg_copy_set_header(MrgCopy *copy, MrgArena *arena, const char *name, const char *value)
 {
-    put_header(copy, arena, name,
-               mrg_encode_header(arena, strlen(name), value, strlen(value)));
+    put_header(copy, name, mrg_encode_header(arena, strlen(name), value, strlen(value)));
 }
 
 void
@@ -175,7 +174,7 @@ mrg_copy_set_subject(MrgCopy *copy, const MrgEnvelope *envelope, const MrgRender
 {
     if (!subject->is_changed)
         return;
-    put_header(copy, envelope->arena, "Subject",
+    put_header(copy, "Subject",
                mrg_encode_header(envelope->arena, strlen("Subject"), subject->text,
                                  subject->length));
 }
@@ -299,12 +298,11 @@ splice_part(Splicer *splicer, const MrgPart *part, const MrgRendered *rendered)
 static void
 set_top_fields(MrgCopy *copy, MrgArena *arena, const MrgPart *part)
 {
-    put_header(copy, arena, "Content-Type",
-               mrg_arena_printf(arena, " %s", part->type_value));
-    put_header(copy, arena, "Content-Transfer-Encoding",
+    put_header(copy, "Content-Type", mrg_arena_printf(arena, " %s", part->type_value));
+    put_header(copy, "Content-Transfer-Encoding",
                mrg_arena_printf(arena, " %s", part->encoding_value));
     if (find_header(copy, "MIME-Version") < 0)
-        put_header(copy, arena, "MIME-Version", " 1.0");
+        put_header(copy, "MIME-Version", " 1.0");
 }
 
 gboolean

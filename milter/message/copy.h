@@ -57,8 +57,8 @@ void mrg_copy_set_field(MrgCopy *copy, const MrgEnvelope *envelope, const char *
                         guint nth, const char *address, const MrgRendered *field);
 
 /* Replaces the first header of that name (others of it go away) or adds one behind all
- * others.  value is header text in UTF-8; it is encoded and folded here, and a line break
- * in it becomes a space. */
+ * others.  name stays the caller's, and lives as long as the arena; value is header text in
+ * UTF-8; it is encoded and folded here, and a line break in it becomes a space. */
 void mrg_copy_set_header(MrgCopy *copy, MrgArena *arena, const char *name,
                          const char *value);
 
