@@ -24,10 +24,11 @@ name_start(const MrgHtmlToken *token)
     return token->start + (token->type == MRG_HTML_END_TAG ? 2 : 1);
 }
 
+/* The name begins with a lower-case letter. */
 static gboolean
 is_named(const char *text, gsize length, const char *name)
 {
-    return length && g_ascii_tolower(*text) == *name && length == strlen(name) &&
+    return length && (*text | 0x20) == *name && length == strlen(name) &&
            g_ascii_strncasecmp(text, name, length) == 0;
 }
 
@@ -159,8 +160,9 @@ skip_comment(const MrgHtml *html, gsize at)
 static void
 note_raw_element(MrgHtml *html, const MrgHtmlToken *token)
 {
+    const char *name = html->text + name_start(token);
     for (gsize i = 0; i < G_N_ELEMENTS(raw_names); i++)
-        if (mrg_html_is_tag(html, token, MRG_HTML_START_TAG, raw_names[i]))
+        if (is_named(name, token->name_length, raw_names[i]))
             html->raw_name = raw_names[i];
 }
 
@@ -178,7 +180,8 @@ read_markup(MrgHtml *html, MrgHtmlToken *token)
         token->type = is_end ? MRG_HTML_END_TAG : MRG_HTML_START_TAG;
         token->name_length = measure_name(html, name);
         token->end = skip_tag(html, name + token->name_length);
-        note_raw_element(html, token);
+        if (!is_end)
+            note_raw_element(html, token);
     } else {
         token->type = MRG_HTML_COMMENT;
         token->end = skip_past(html, at, '>');

@@ -83,6 +83,8 @@ static gboolean
 may_have_place(const MrgHtml *html, const MrgHtmlToken *token)
 {
     MrgHtml inside;
+    if (token->type == MRG_HTML_TEXT)
+        return FALSE;
     return token->type == MRG_HTML_RAW || is_link_element(html, token) ||
            mrg_html_is_tag(html, token, MRG_HTML_START_TAG, "base") ||
            mrg_html_is_tag(html, token, MRG_HTML_START_TAG, "body") ||
