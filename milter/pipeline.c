@@ -249,7 +249,8 @@ stamp_context(const MrgMerge *merge)
         .is_pixel_on_top = conf->stamp_pixel_position == MRG_PIXEL_TOP,
         .is_transactional = g_str_equal(merge->campaign.class_name, "transactional"),
     };
-    mrg_sealer_init(&context.sealer, merge->pipeline->keyring, &token);
+    context.sealer = mrg_arena_alloc(context.arena, sizeof *context.sealer);
+    mrg_sealer_init(context.sealer, merge->pipeline->keyring, &token);
     return context;
 }
 

@@ -50,16 +50,14 @@ new_empty(GError **error)
     return keyring;
 }
 
-/* The secret serves four purposes, each by a key of its own. */
+/* The secret serves two purposes, each by a key of its own. */
 static void
 derive(MrgTokenKeys *keys, guint8 secret[MRG_SECRET_BYTES])
 {
     static const char context[] = "mrgtoken";
     G_STATIC_ASSERT(sizeof context == crypto_kdf_CONTEXTBYTES + 1);
     crypto_kdf_derive_from_key(keys->seal, sizeof keys->seal, 1, context, secret);
-    crypto_kdf_derive_from_key(keys->nonce, sizeof keys->nonce, 2, context, secret);
-    crypto_kdf_derive_from_key(keys->tag, sizeof keys->tag, 3, context, secret);
-    crypto_kdf_derive_from_key(keys->digest, sizeof keys->digest, 4, context, secret);
+    crypto_kdf_derive_from_key(keys->hash, sizeof keys->hash, 2, context, secret);
     sodium_memzero(secret, MRG_SECRET_BYTES);
 }
 

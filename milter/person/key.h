@@ -35,9 +35,7 @@ typedef enum {
 /* What tokens are sealed with; derived from one secret by crypto_kdf. */
 typedef struct MrgTokenKeys {
     guint8 seal[MRG_SECRET_BYTES];
-    guint8 nonce[MRG_SECRET_BYTES];
-    guint8 digest[16];
-    guint8 tag[16];
+    guint8 hash[MRG_SECRET_BYTES];
 } MrgTokenKeys;
 
 MrgKeyring *mrg_keyring_load(const char *path, GError **error);

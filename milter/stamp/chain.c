@@ -33,7 +33,7 @@ const char *
 mrg_stamp_token(const MrgStampContext *context, MrgTokenPurpose purpose)
 {
     char *text = mrg_arena_alloc(context->arena, MRG_TOKEN_LENGTH + 1);
-    mrg_sealer_seal(&context->sealer, context->is_inert ? MRG_TOKEN_INERT : purpose, 0,
+    mrg_sealer_seal(context->sealer, context->is_inert ? MRG_TOKEN_INERT : purpose, 0,
                     text);
     return text;
 }

@@ -18,7 +18,7 @@
 
 typedef struct MrgStampContext {
     MrgArena *arena;
-    MrgSealer sealer;        /* of this copy's tokens */
+    MrgSealer *sealer;       /* of this copy's tokens */
     const char *base_url;    /* of the collector, without a slash at the end; NULL: no
                                 pixel, no unsubscribe link */
     const char *list_domain; /* of List-Id and Feedback-ID; NULL: neither */

@@ -288,9 +288,9 @@ track(Writer *writer, const MrgStampPlace *place, const Link *link, guint16 numb
     memset(text, '"', n_quote);
     memcpy(text + n_quote, links->prefix[writer->is_html], n_prefix);
     if (is_numbered)
-        mrg_sealer_seal(&context->sealer, purpose, number, token);
+        mrg_sealer_seal(context->sealer, purpose, number, token);
     else
-        n_token = mrg_sealer_seal_target(&context->sealer, purpose, link->target, n_target,
+        n_token = mrg_sealer_seal_target(context->sealer, purpose, link->target, n_target,
                                          token);
     memset(token + n_token, '"', n_quote);
     propose(writer, place, text, 2 * n_quote + n_prefix + n_token);

@@ -9,28 +9,36 @@
 typedef enum { VERSION_PLAIN = 1, VERSION_TARGET = 2 } Version;
 
 #define NONCE_BYTES crypto_stream_chacha20_ietf_NONCEBYTES
-#define TAG_BYTES crypto_shorthash_siphashx24_BYTES
-#define HEAD_BYTES (2 + NONCE_BYTES)
+#define BLOCK_BYTES 64 /* of ChaCha20 (RFC 8439, 2.3) */
+#define TAG_BYTES 16
+#define WINDOW_TAGS (sizeof(((MrgSealer *) NULL)->tags) / TAG_BYTES)
+#define ID_BYTES 2 /* version and key id */
+#define HEAD_BYTES (ID_BYTES + NONCE_BYTES)
 #define COPY_BYTES 32
 #define USE_BYTES 3
-#define DIGEST_BYTES crypto_shorthash_siphashx24_BYTES
+#define PLAIN_BYTES_MAX (ID_BYTES + COPY_BYTES + MRG_TARGET_MAX)
 #define SHARED_BYTES 45 /* of the copy's, in whole groups of base64 */
 #define SHARED_LENGTH 60
 #define SEALED_BYTES (HEAD_BYTES + COPY_BYTES + USE_BYTES + TAG_BYTES)
 #define SEALED_BYTES_MAX (SEALED_BYTES + MRG_TARGET_MAX)
 #define TEXT_LENGTH(bytes) (((bytes) *4 + 2) / 3)
 
+/* All that is made of what a token says but for its purpose and link. */
+typedef struct Hash {
+    guint8 nonce[NONCE_BYTES];
+    guint8 tag_key[crypto_stream_chacha20_ietf_KEYBYTES];
+} Hash;
+
 G_STATIC_ASSERT(TEXT_LENGTH(SEALED_BYTES) == MRG_TOKEN_LENGTH);
 G_STATIC_ASSERT(TEXT_LENGTH(SEALED_BYTES_MAX) == MRG_TOKEN_LENGTH_MAX);
-G_STATIC_ASSERT(sizeof(((MrgSealer *) NULL)->sealed) == HEAD_BYTES + COPY_BYTES);
 G_STATIC_ASSERT(HEAD_BYTES + COPY_BYTES == SHARED_BYTES + 1);
-G_STATIC_ASSERT(sizeof(((MrgSealer *) NULL)->digest) == DIGEST_BYTES);
-G_STATIC_ASSERT(sizeof(((MrgSealer *) NULL)->text) == SHARED_LENGTH + 1);
+G_STATIC_ASSERT(sizeof(((MrgSealer *) NULL)->plain) == ID_BYTES + COPY_BYTES);
+G_STATIC_ASSERT(sizeof(((MrgSealer *) NULL)->text) == SHARED_LENGTH);
+G_STATIC_ASSERT(sizeof(((MrgSealer *) NULL)->tag_key) == sizeof(((Hash *) NULL)->tag_key));
+G_STATIC_ASSERT(sizeof(((MrgSealer *) NULL)->tags) % BLOCK_BYTES == 0);
+G_STATIC_ASSERT(sizeof(Hash) == NONCE_BYTES + crypto_stream_chacha20_ietf_KEYBYTES);
+G_STATIC_ASSERT(sizeof(Hash) <= crypto_generichash_BYTES_MAX);
 G_STATIC_ASSERT(MRG_SECRET_BYTES == crypto_stream_chacha20_ietf_KEYBYTES);
-G_STATIC_ASSERT(sizeof(((MrgTokenKeys *) NULL)->digest) ==
-                crypto_shorthash_siphashx24_KEYBYTES);
-G_STATIC_ASSERT(sizeof(((MrgTokenKeys *) NULL)->tag) ==
-                crypto_shorthash_siphashx24_KEYBYTES);
 G_STATIC_ASSERT(MRG_KEY_BYTES == 16);
 
 const char *
@@ -117,21 +125,32 @@ put_pair(char *out, guint64 bits)
     memcpy(out, pairs + 2 * (bits & 4095), 2);
 }
 
+/* The lower 48 bits. */
+static inline void
+put_six(char *out, guint64 bits)
+{
+    put_pair(out, bits >> 36);
+    put_pair(out + 2, bits >> 24);
+    put_pair(out + 4, bits >> 12);
+    put_pair(out + 6, bits);
+}
+
+static inline guint64
+read_eight(const guint8 *bytes)
+{
+    guint64 bits;
+    memcpy(&bits, bytes, sizeof bits);
+    return GUINT64_FROM_BE(bits);
+}
+
 /* libsodium's takes many times as long: it hides what it encodes from whoever can measure
  * caches, and a token goes out to be read. */
 static gsize
 encode(char *text, const guint8 *bytes, gsize n)
 {
     char *out = text;
-    for (; n >= sizeof(guint64); n -= 6, bytes += 6, out += 8) {
-        guint64 bits;
-        memcpy(&bits, bytes, sizeof bits);
-        bits = GUINT64_FROM_BE(bits);
-        put_pair(out, bits >> 52);
-        put_pair(out + 2, bits >> 40);
-        put_pair(out + 4, bits >> 28);
-        put_pair(out + 6, bits >> 16);
-    }
+    for (; n >= sizeof(guint64); n -= 6, bytes += 6, out += 8)
+        put_six(out, read_eight(bytes) >> 16);
     for (; n >= 3; n -= 3, bytes += 3, out += 4) {
         guint bits = (guint) bytes[0] << 16 | (guint) bytes[1] << 8 | bytes[2];
         put_pair(out, bits >> 12);
@@ -180,91 +199,123 @@ decode(guint8 *bytes, const char *text, gsize length)
     return seen < 64 && (bits & ((1u << n_bits) - 1)) == 0;
 }
 
+/* ---- hash and tags ---- */
+
+/* plain: version, key id, and the n bytes that are encrypted. */
+static void
+make_hash(const MrgTokenKeys *keys, const guint8 *plain, gsize n, Hash *hash)
+{
+    crypto_generichash((guint8 *) hash, sizeof *hash, plain, ID_BYTES + n, keys->hash,
+                       sizeof keys->hash);
+}
+
+/* No two uses have one tag.  The eight without a link come first, next the links of clicks,
+ * which so share a window with them, then those of each other purpose: 65,535 numbers from
+ * 8 on, 65,536 further for each.  Only of purposes that there are: see open_sealed(). */
+static guint32
+slot_of(guint8 purpose, guint16 link)
+{
+    guint32 lane = (guint32) purpose ^ MRG_TOKEN_CLICK;
+    return link ? (lane << 16) + MRG_TOKEN_PURPOSES - 1 + link : purpose;
+}
+
+/* Those of whole blocks; slot is the first one's. */
+static void
+make_tags(const guint8 *key, guint32 slot, guint8 *tags, gsize n_bytes)
+{
+    static const guint8 nonce[NONCE_BYTES];
+    memset(tags, 0, n_bytes);
+    crypto_stream_chacha20_ietf_xor_ic(tags, tags, n_bytes, nonce,
+                                       slot / (BLOCK_BYTES / TAG_BYTES), key);
+}
+
+static void
+make_tag(const guint8 *key, const guint8 use[USE_BYTES], guint8 tag[TAG_BYTES])
+{
+    guint8 block[BLOCK_BYTES];
+    guint32 slot = slot_of(use[0], (guint16) (use[1] << 8 | use[2]));
+    make_tags(key, slot, block, sizeof block);
+    memcpy(tag, block + slot % (BLOCK_BYTES / TAG_BYTES) * TAG_BYTES, TAG_BYTES);
+}
+
 /* ---- sealing ---- */
 
-/* The version and key id are hashed, too, so that no nonce serves two texts. */
+/* All in front of the use; plain as for make_hash(). */
 static void
-encrypt(const MrgTokenKeys *keys, guint8 *sealed, const guint8 *plain, gsize n)
+seal(const MrgTokenKeys *keys, const guint8 *plain, gsize n, guint8 *sealed, Hash *hash)
 {
-    guint8 text[2 + COPY_BYTES + MRG_TARGET_MAX];
-    guint8 hash[crypto_generichash_BYTES];
-    memcpy(text, sealed, 2);
-    memcpy(text + 2, plain, n);
-    crypto_generichash(hash, sizeof hash, text, n + 2, keys->nonce, sizeof keys->nonce);
-    memcpy(sealed + 2, hash, NONCE_BYTES);
-    crypto_stream_chacha20_ietf_xor(sealed + HEAD_BYTES, plain, n, hash, keys->seal);
-}
-
-/* Of version, key id, nonce and what is encrypted. */
-static void
-make_digest(const MrgTokenKeys *keys, const guint8 *sealed, gsize n,
-            guint8 digest[DIGEST_BYTES])
-{
-    crypto_shorthash_siphashx24(digest, sealed, n, keys->digest);
-}
-
-static void
-make_tag(const MrgTokenKeys *keys, const guint8 digest[DIGEST_BYTES],
-         const guint8 use[USE_BYTES], guint8 tag[TAG_BYTES])
-{
-    guint8 text[DIGEST_BYTES + USE_BYTES];
-    memcpy(text, digest, DIGEST_BYTES);
-    memcpy(text + DIGEST_BYTES, use, USE_BYTES);
-    crypto_shorthash_siphashx24(tag, text, sizeof text, keys->tag);
-}
-
-/* Use and tag, which go behind what the digest is of. */
-static void
-finish(const MrgTokenKeys *keys, const guint8 digest[DIGEST_BYTES], MrgTokenPurpose purpose,
-       guint16 link, guint8 *end)
-{
-    end[0] = (guint8) purpose;
-    end[1] = (guint8) (link >> 8);
-    end[2] = (guint8) link;
-    make_tag(keys, digest, end, end + USE_BYTES);
+    make_hash(keys, plain, n, hash);
+    memcpy(sealed, plain, ID_BYTES);
+    memcpy(sealed + ID_BYTES, hash->nonce, NONCE_BYTES);
+    crypto_stream_chacha20_ietf_xor(sealed + HEAD_BYTES, plain + ID_BYTES, n, hash->nonce,
+                                    keys->seal);
 }
 
 void
 mrg_sealer_init(MrgSealer *sealer, const MrgKeyring *keyring, const MrgToken *copy)
 {
+    guint8 sealed[HEAD_BYTES + COPY_BYTES];
     guint8 key_id = mrg_keyring_sealing_id(keyring);
-    *sealer = (MrgSealer){.keys = mrg_keyring_token_keys(keyring, key_id)};
+    Hash hash;
+    sealer->keys = mrg_keyring_token_keys(keyring, key_id);
     g_assert(sealer->keys);
-    sealer->sealed[0] = VERSION_PLAIN;
-    sealer->sealed[1] = key_id;
-    write_copy(sealer->plain, copy);
-    encrypt(sealer->keys, sealer->sealed, sealer->plain, COPY_BYTES);
-    make_digest(sealer->keys, sealer->sealed, sizeof sealer->sealed, sealer->digest);
-    encode(sealer->text, sealer->sealed, SHARED_BYTES);
+    sealer->plain[0] = VERSION_PLAIN;
+    sealer->plain[1] = key_id;
+    write_copy(sealer->plain + ID_BYTES, copy);
+    seal(sealer->keys, sealer->plain, COPY_BYTES, sealed, &hash);
+    encode(sealer->text, sealed, SHARED_BYTES);
+    sealer->last = sealed[SHARED_BYTES];
+    memcpy(sealer->tag_key, hash.tag_key, sizeof hash.tag_key);
+    sealer->window = G_MAXUINT32;
 }
 
+static const guint8 *
+tag_of(MrgSealer *sealer, guint8 purpose, guint16 link)
+{
+    guint32 slot = slot_of(purpose, link);
+    if (slot / WINDOW_TAGS != sealer->window) {
+        sealer->window = slot / WINDOW_TAGS;
+        make_tags(sealer->tag_key, slot - slot % WINDOW_TAGS, sealer->tags,
+                  sizeof sealer->tags);
+    }
+    return sealer->tags + slot % WINDOW_TAGS * TAG_BYTES;
+}
+
+/* Of the end, 20 bytes: the last one of the copy's, the use, and the tag. */
 void
-mrg_sealer_seal(const MrgSealer *sealer, MrgTokenPurpose purpose, guint16 link,
+mrg_sealer_seal(MrgSealer *sealer, MrgTokenPurpose purpose, guint16 link,
                 char text[MRG_TOKEN_LENGTH + 1])
 {
-    guint8 rest[SEALED_BYTES - SHARED_BYTES];
-    rest[0] = sealer->sealed[SHARED_BYTES];
-    finish(sealer->keys, sealer->digest, purpose, link, rest + 1);
+    g_assert((guint) purpose < MRG_TOKEN_PURPOSES);
+    const guint8 *tag = tag_of(sealer, (guint8) purpose, link);
+    guint64 use = (guint64) purpose << 16 | link;
+    guint64 front = read_eight(tag), back = read_eight(tag + 8);
+    char *end = text + SHARED_LENGTH;
     memcpy(text, sealer->text, SHARED_LENGTH);
-    encode(text + SHARED_LENGTH, rest, sizeof rest);
+    put_six(end, (guint64) sealer->last << 40 | use << 16 | front >> 48);
+    put_six(end + 8, front);
+    put_six(end + 16, back >> 16);
+    put_pair(end + 24, back >> 4);
+    put_pair(end + 26, back << 8);
+    text[MRG_TOKEN_LENGTH] = '\0';
 }
 
 gsize
 mrg_sealer_seal_target(const MrgSealer *sealer, MrgTokenPurpose purpose, const char *target,
                        gsize length, char text[MRG_TOKEN_LENGTH_MAX + 1])
 {
-    guint8 plain[COPY_BYTES + MRG_TARGET_MAX];
-    guint8 sealed[SEALED_BYTES_MAX], digest[DIGEST_BYTES];
+    guint8 plain[PLAIN_BYTES_MAX], sealed[SEALED_BYTES_MAX];
+    Hash hash;
+    g_assert((guint) purpose < MRG_TOKEN_PURPOSES);
     g_assert(length > 0 && length <= MRG_TARGET_MAX);
-    sealed[0] = VERSION_TARGET;
-    sealed[1] = sealer->sealed[1];
-    memcpy(plain, sealer->plain, COPY_BYTES);
-    memcpy(plain + COPY_BYTES, target, length);
-    encrypt(sealer->keys, sealed, plain, COPY_BYTES + length);
-    gsize n = HEAD_BYTES + COPY_BYTES + length;
-    make_digest(sealer->keys, sealed, n, digest);
-    finish(sealer->keys, digest, purpose, 0, sealed + n);
-    return encode(text, sealed, n + USE_BYTES + TAG_BYTES);
+    memcpy(plain, sealer->plain, sizeof sealer->plain);
+    plain[0] = VERSION_TARGET;
+    memcpy(plain + sizeof sealer->plain, target, length);
+    seal(sealer->keys, plain, COPY_BYTES + length, sealed, &hash);
+    guint8 *use = sealed + HEAD_BYTES + COPY_BYTES + length;
+    put_number(use, (guint64) purpose << 16, USE_BYTES);
+    make_tag(hash.tag_key, use, use + USE_BYTES);
+    return encode(text, sealed, (gsize) (use - sealed) + USE_BYTES + TAG_BYTES);
 }
 
 void
@@ -293,15 +344,17 @@ is_right_version(const guint8 *sealed, gsize n)
 }
 
 /* What is no token is worked on all the same, with the key at hand: the answer is no in any
- * case, and comes no sooner.  n bytes of sealed, the tag not counted. */
-static gboolean
+ * case, and comes no sooner.  Gives how many bytes were encrypted, 0 for no token; they are
+ * in plain, behind version and key id, and their use is in sealed. */
+static gsize
 open_sealed(const MrgKeyring *keyring, const char *text, gsize length, guint8 *sealed,
-            guint8 *plain, gsize *n)
+            guint8 *plain)
 {
     static const char decoy[MRG_TOKEN_LENGTH + 1] =
         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-    guint8 digest[DIGEST_BYTES], tag[TAG_BYTES];
+    guint8 tag[TAG_BYTES];
+    Hash hash;
     gboolean is_good = is_possible(length);
     if (!is_good) {
         text = decoy;
@@ -314,13 +367,17 @@ open_sealed(const MrgKeyring *keyring, const char *text, gsize length, guint8 *s
     is_good &= keys != NULL;
     if (!keys)
         keys = mrg_keyring_token_keys(keyring, mrg_keyring_sealing_id(keyring));
-    *n = n_sealed - TAG_BYTES;
-    make_digest(keys, sealed, *n - USE_BYTES, digest);
-    make_tag(keys, digest, sealed + *n - USE_BYTES, tag);
-    is_good &= sodium_memcmp(tag, sealed + *n, sizeof tag) == 0;
-    crypto_stream_chacha20_ietf_xor(plain, sealed + HEAD_BYTES, *n - HEAD_BYTES - USE_BYTES,
-                                    sealed + 2, keys->seal);
-    return is_good;
+    gsize n = n_sealed - HEAD_BYTES - USE_BYTES - TAG_BYTES;
+    const guint8 *use = sealed + HEAD_BYTES + n;
+    memcpy(plain, sealed, ID_BYTES);
+    crypto_stream_chacha20_ietf_xor(plain + ID_BYTES, sealed + HEAD_BYTES, n,
+                                    sealed + ID_BYTES, keys->seal);
+    make_hash(keys, plain, n, &hash);
+    make_tag(hash.tag_key, use, tag);
+    is_good &= use[0] < MRG_TOKEN_PURPOSES;
+    is_good &= sodium_memcmp(hash.nonce, sealed + ID_BYTES, sizeof hash.nonce) == 0;
+    is_good &= sodium_memcmp(tag, use + USE_BYTES, sizeof tag) == 0;
+    return is_good ? n : 0;
 }
 
 gboolean
@@ -328,18 +385,18 @@ mrg_token_read(const MrgKeyring *keyring, const char *text, gsize length, MrgTok
                char target[MRG_TARGET_MAX + 1])
 {
     guint8 sealed[SEALED_BYTES_MAX];
-    guint8 plain[COPY_BYTES + MRG_TARGET_MAX];
-    gsize n;
-    if (!open_sealed(keyring, text, length, sealed, plain, &n))
+    guint8 plain[PLAIN_BYTES_MAX];
+    gsize n = open_sealed(keyring, text, length, sealed, plain);
+    if (!n)
         return FALSE;
-    const guint8 *use = sealed + n - USE_BYTES;
-    gsize n_target = n - HEAD_BYTES - COPY_BYTES - USE_BYTES;
+    const guint8 *use = sealed + HEAD_BYTES + n;
+    gsize n_target = n - COPY_BYTES;
     *token = (MrgToken){.key_id = sealed[1], .purpose = (MrgTokenPurpose) *use++};
     token->link = (guint16) take_number(&use, 2);
-    read_copy(token, plain);
+    read_copy(token, plain + ID_BYTES);
     if (!n_target)
         return TRUE;
-    memcpy(target, plain + COPY_BYTES, n_target);
+    memcpy(target, plain + ID_BYTES + COPY_BYTES, n_target);
     target[n_target] = '\0';
     token->target = target;
     return TRUE;

@@ -164,7 +164,9 @@ stamp(Bench *bench, MrgStampContext *context, MrgRendered *texts, MrgCopy *copy,
 {
     MrgStampPlaces places[2] = {{NULL, G_MAXSIZE}, {NULL, G_MAXSIZE}};
     const MrgToken token = {.campaign = 1, .message = bench->n_bytes, .at_s = 1};
-    mrg_sealer_init(&context->sealer, bench->keyring, &token);
+    MrgSealer sealer;
+    mrg_sealer_init(&sealer, bench->keyring, &token);
+    context->sealer = &sealer;
     if (!is_scan &&
         !mrg_links_find(bench->links, bench->arena, bench->marks.items, bench->marks.n,
                         bench->starts[1], texts[1].text, texts[1].length, &places[1]))

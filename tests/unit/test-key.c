@@ -155,7 +155,7 @@ the_last_token_key_seals(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
     const MrgTokenKeys *keys = mrg_keyring_token_keys(keyring, 7);
     g_assert_cmpint(
         memcmp(keys, mrg_keyring_token_keys(keyring, 255), sizeof(MrgTokenKeys)), !=, 0);
-    g_assert_cmpint(memcmp(keys->seal, keys->nonce, sizeof keys->seal), !=, 0);
+    g_assert_cmpint(memcmp(keys->seal, keys->hash, sizeof keys->seal), !=, 0);
     MrgKeyring *other = mrg_keyring_ref(keyring);
     mrg_keyring_unref(other);
     g_assert_true(mrg_keyring_token_keys(keyring, 7) == keys);

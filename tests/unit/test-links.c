@@ -234,6 +234,7 @@ typedef struct Fixture {
     MrgKeyring *keyring;
     MrgCampaign campaign;
     MrgLinks *links;
+    MrgSealer sealer;
     MrgStampContext context;
     MrgRendered parts[2];
     MrgCopy copy;
@@ -266,12 +267,13 @@ set_up(Fixture *fixture, const char *const *utm_domains)
     for (gsize i = 0; i < n; i++)
         mrg_links_add(fixture->links, parts[i].text, parts[i].length, parts[i].is_html);
     fixture->context = (MrgStampContext){.arena = fixture->envelope->arena,
+                                         .sealer = &fixture->sealer,
                                          .base_url = "https://t.example/m",
                                          .campaign = &fixture->campaign,
                                          .links = fixture->links,
                                          .is_transactional = TRUE,
                                          .may_track_click = TRUE};
-    mrg_sealer_init(&fixture->context.sealer, fixture->keyring, &token);
+    mrg_sealer_init(&fixture->sealer, fixture->keyring, &token);
     mrg_copy_init(&fixture->copy, 1 << 20);
     mrg_copy_address(&fixture->copy, fixture->envelope, "ann@example.com", NULL);
 }

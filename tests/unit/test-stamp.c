@@ -69,6 +69,7 @@ typedef struct Fixture {
     MrgLayout *layout;
     MrgKeyring *keyring;
     MrgCampaign campaign;
+    MrgSealer sealer;
     MrgStampContext context;
     MrgRendered parts[4];
     MrgCopy copy;
@@ -91,13 +92,14 @@ set_up(Fixture *fixture, const char *message)
     g_assert_nonnull(fixture->keyring);
     fixture->context = (MrgStampContext){
         .arena = fixture->envelope->arena,
+        .sealer = &fixture->sealer,
         .base_url = "https://t.example.com/m",
         .list_domain = "news.example.com",
         .campaign = &fixture->campaign,
         .may_track_open = TRUE,
     };
     const MrgToken token = {.campaign = 5, .message = 6, .at_s = 7};
-    mrg_sealer_init(&fixture->context.sealer, fixture->keyring, &token);
+    mrg_sealer_init(&fixture->sealer, fixture->keyring, &token);
     mrg_copy_init(&fixture->copy, 1 << 20);
     mrg_copy_address(&fixture->copy, fixture->envelope, "ann@example.com", NULL);
 }
