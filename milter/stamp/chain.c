@@ -6,6 +6,7 @@
 #include "milter/stamp/stamp.h"
 
 #define SPLICES_USUAL 64 /* room from the start */
+#define PIECES_MAX 16    /* of a text that is joined */
 
 typedef enum {
     NEEDS_NOTHING, /* or asks for itself, for each part */
@@ -50,15 +51,17 @@ mrg_stamp_escape(MrgArena *arena, const char *text)
 const char *
 mrg_stamp_join(MrgArena *arena, const char *const *pieces)
 {
-    gsize length = 0;
-    for (const char *const *piece = pieces; *piece; piece++)
-        length += strlen(*piece);
+    gsize lengths[PIECES_MAX], length = 0, n = 0;
+    for (; pieces[n]; n++) {
+        g_assert(n < PIECES_MAX);
+        lengths[n] = strlen(pieces[n]);
+        length += lengths[n];
+    }
     char *text = mrg_arena_alloc(arena, length + 1);
     char *out = text;
-    for (const char *const *piece = pieces; *piece; piece++) {
-        gsize n = strlen(*piece);
-        memcpy(out, *piece, n);
-        out += n;
+    for (gsize i = 0; i < n; i++) {
+        memcpy(out, pieces[i], lengths[i]);
+        out += lengths[i];
     }
     *out = '\0';
     return text;
@@ -103,22 +106,23 @@ forget_places(MrgProposal *proposal)
 }
 
 static void
-make_room(MrgProposal *proposal)
+make_room(MrgArena *arena, MrgSplices *splices)
 {
-    gsize n = proposal->n_splices_max ? 2 * proposal->n_splices_max : SPLICES_USUAL;
-    MrgPartSplice *splices = mrg_arena_alloc(proposal->arena, n * sizeof *splices);
-    if (proposal->n_splices)
-        memcpy(splices, proposal->splices, proposal->n_splices * sizeof *splices);
-    proposal->splices = splices;
-    proposal->n_splices_max = n;
+    gsize n = splices->n_max ? 2 * splices->n_max : SPLICES_USUAL;
+    MrgSplice *items = mrg_arena_alloc(arena, n * sizeof *items);
+    if (splices->n)
+        memcpy(items, splices->items, splices->n * sizeof *items);
+    splices->items = items;
+    splices->n_max = n;
 }
 
-void
-mrg_proposal_splice(MrgProposal *proposal, gsize part, MrgSplice splice)
+MrgSplice *
+mrg_proposal_splice(MrgProposal *proposal, gsize part)
 {
-    if (proposal->n_splices == proposal->n_splices_max)
-        make_room(proposal);
-    proposal->splices[proposal->n_splices++] = (MrgPartSplice){part, splice};
+    MrgSplices *splices = &proposal->splices[part];
+    if (splices->n == splices->n_max)
+        make_room(proposal->arena, splices);
+    return &splices->items[splices->n++];
 }
 
 void
@@ -157,20 +161,16 @@ current_texts(MrgArena *arena, const MrgPart *parts, const MrgRendered *rendered
 static gint
 compare_splices(gconstpointer a, gconstpointer b, G_GNUC_UNUSED gpointer data)
 {
-    const MrgPartSplice *one = a;
-    const MrgPartSplice *other = b;
-    if (one->part != other->part)
-        return one->part < other->part ? -1 : 1;
-    return one->splice.start < other->splice.start
-               ? -1
-               : one->splice.start > other->splice.start;
+    const MrgSplice *one = a;
+    const MrgSplice *other = b;
+    return one->start < other->start ? -1 : one->start > other->start;
 }
 
 static gboolean
-is_sorted(const MrgPartSplice *splices, gsize n)
+is_sorted(const MrgSplices *splices)
 {
-    for (gsize i = 1; i < n; i++)
-        if (compare_splices(&splices[i - 1], &splices[i], NULL) > 0)
+    for (gsize i = 1; i < splices->n; i++)
+        if (splices->items[i - 1].start > splices->items[i].start)
             return FALSE;
     return TRUE;
 }
@@ -178,24 +178,22 @@ is_sorted(const MrgPartSplice *splices, gsize n)
 static void
 append(char **out, const char *text, gsize length)
 {
-    if (length)
-        memcpy(*out, text, length);
+    memcpy(*out, text, length);
     *out += length;
 }
 
-/* All n splices are of the one part. */
 static void
 splice_text(MrgArena *arena, MrgRendered *part, const MrgRendered *text,
-            const MrgPartSplice *splices, gsize n)
+            const MrgSplices *splices)
 {
     gsize length = text->length;
-    for (gsize i = 0; i < n; i++)
-        length += splices[i].splice.length;
+    for (gsize i = 0; i < splices->n; i++)
+        length += splices->items[i].length;
     char *start = mrg_arena_alloc(arena, length + 1);
     char *out = start;
     gsize at = 0;
-    for (gsize i = 0; i < n; i++) {
-        const MrgSplice *splice = &splices[i].splice;
+    for (gsize i = 0; i < splices->n; i++) {
+        const MrgSplice *splice = &splices->items[i];
         g_assert(at <= splice->start && splice->start <= text->length &&
                  splice->removed <= text->length - splice->start);
         append(&out, text->text + at, splice->start - at);
@@ -210,16 +208,13 @@ splice_text(MrgArena *arena, MrgRendered *part, const MrgRendered *text,
 static void
 apply_splices(MrgArena *arena, const MrgProposal *proposal, MrgRendered *parts)
 {
-    MrgPartSplice *splices = proposal->splices;
-    gsize n = proposal->n_splices;
-    if (!is_sorted(splices, n))
-        g_qsort_with_data(splices, (gint) n, sizeof *splices, compare_splices, NULL);
-    for (gsize first = 0, next; first < n; first = next) {
-        gsize part = splices[first].part;
-        for (next = first; next < n && splices[next].part == part;)
-            next++;
-        splice_text(arena, &parts[part], &proposal->texts[part], splices + first,
-                    next - first);
+    for (gsize i = 0; i < proposal->n_parts; i++) {
+        const MrgSplices *splices = &proposal->splices[i];
+        if (!is_sorted(splices))
+            g_qsort_with_data(splices->items, (gint) splices->n, sizeof *splices->items,
+                              compare_splices, NULL);
+        if (splices->n)
+            splice_text(arena, &parts[i], &proposal->texts[i], splices);
     }
 }
 
@@ -235,6 +230,7 @@ static const char *
 run_stamps(const MrgStampContext *context, MrgProposal *proposal)
 {
     const char *pieces[2 * G_N_ELEMENTS(stamps) + 1] = {NULL};
+    G_STATIC_ASSERT(G_N_ELEMENTS(pieces) <= PIECES_MAX);
     gsize n = 0;
     for (gsize i = 0; i < G_N_ELEMENTS(stamps); i++) {
         if (!is_met(context, stamps[i].need) || !stamps[i].propose(context, proposal))
@@ -254,6 +250,7 @@ mrg_stamp_apply(MrgStampContext *context, const MrgLayout *layout, MrgRendered *
     proposal.parts = mrg_layout_parts(layout, &proposal.n_parts);
     proposal.texts = current_texts(context->arena, proposal.parts, parts, proposal.n_parts);
     proposal.places = mrg_arena_array(context->arena, GArray *, proposal.n_parts);
+    proposal.splices = mrg_arena_array(context->arena, MrgSplices, proposal.n_parts);
     context->names = run_stamps(context, &proposal);
     context->tracked = proposal.tracked;
     forget_places(&proposal);

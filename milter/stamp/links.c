@@ -173,8 +173,7 @@ is_there(const Mark *mark, const char *text, gsize length, MrgStampPlace *place)
     if (!mark->written)
         return mrg_places_measure(text, length, place);
     return place->length <= length - place->start &&
-           (!place->length ||
-            memcmp(text + place->start, mark->written, place->length) == 0);
+           memcmp(text + place->start, mark->written, place->length) == 0;
 }
 
 gboolean
@@ -232,6 +231,8 @@ mrg_links_set_numbers(MrgLinks *links, const guint32 *numbers)
 
 typedef struct Writer {
     const MrgStampContext *context;
+    const guint32 *numbers; /* of static links; NULL: not known yet */
+    MrgTokenPurpose purpose;
     MrgProposal *proposal;
     gsize part;
     guint is_html;    /* 0 or 1 */
@@ -243,17 +244,16 @@ typedef struct Writer {
 static void
 propose(Writer *writer, const MrgStampPlace *place, const char *text, gsize length)
 {
-    mrg_proposal_splice(writer->proposal, writer->part,
-                        (MrgSplice){place->start, place->length, text, length});
+    *mrg_proposal_splice(writer->proposal, writer->part) =
+        (MrgSplice){place->start, place->length, text, length};
     writer->has_acted = TRUE;
 }
 
 /* The number of a static link; 0 for one that has none.  Inert tokens need none. */
 static guint16
-number_of(const MrgLinks *links, const Link *link)
+number_of(const Writer *writer, const Link *link)
 {
-    const guint32 *numbers = g_atomic_pointer_get(links->numbers);
-    guint32 number = link->is_static && numbers ? numbers[link->index] : 0;
+    guint32 number = link->is_static && writer->numbers ? writer->numbers[link->index] : 0;
     return number <= G_MAXUINT16 ? (guint16) number : 0;
 }
 
@@ -277,7 +277,6 @@ track(Writer *writer, const MrgStampPlace *place, const Link *link, guint16 numb
 {
     const MrgStampContext *context = writer->context;
     const MrgLinks *links = context->links;
-    MrgTokenPurpose purpose = context->is_inert ? MRG_TOKEN_INERT : MRG_TOKEN_CLICK;
     gboolean is_numbered = number || (context->is_inert && link->is_static);
     gsize n_prefix = links->prefix_length[writer->is_html];
     gsize n_target = is_numbered ? 0 : strlen(link->target);
@@ -288,10 +287,10 @@ track(Writer *writer, const MrgStampPlace *place, const Link *link, guint16 numb
     memset(text, '"', n_quote);
     memcpy(text + n_quote, links->prefix[writer->is_html], n_prefix);
     if (is_numbered)
-        mrg_sealer_seal(context->sealer, purpose, number, token);
+        mrg_sealer_seal(context->sealer, writer->purpose, number, token);
     else
-        n_token = mrg_sealer_seal_target(context->sealer, purpose, link->target, n_target,
-                                         token);
+        n_token = mrg_sealer_seal_target(context->sealer, writer->purpose, link->target,
+                                         n_target, token);
     memset(token + n_token, '"', n_quote);
     propose(writer, place, text, 2 * n_quote + n_prefix + n_token);
     writer->proposal->tracked |= MRG_TRACKED_CLICKS;
@@ -318,7 +317,7 @@ write_link(Writer *writer, const MrgStampPlace *place, const char *written)
         return;
     if (!known)
         known = &link;
-    guint16 number = number_of(context->links, known);
+    guint16 number = number_of(writer, known);
     if (writer->is_tracking && (number || strlen(known->target) <= MRG_TARGET_MAX))
         track(writer, place, known, number);
     else
@@ -335,11 +334,11 @@ write_part(Writer *writer)
     for (gsize i = 0; i < places.n; i++) {
         const MrgStampPlace *place = &places.items[i];
         const char *written = text->text + place->start;
-        if (place->kind == MRG_PLACE_BASE && !writer->base)
+        if (place->kind == MRG_PLACE_LINK)
+            write_link(writer, place, written);
+        else if (place->kind == MRG_PLACE_BASE && !writer->base)
             writer->base =
                 mrg_url_read(writer->context->arena, written, place->length, TRUE, NULL);
-        else if (place->kind == MRG_PLACE_LINK)
-            write_link(writer, place, written);
         else if (place->kind == MRG_PLACE_NO_TRACK && writer->is_tracking)
             propose(writer, place, "", 0);
     }
@@ -356,7 +355,11 @@ may_track(const MrgStampContext *context, const MrgPart *part)
 static gboolean
 write_links(const MrgStampContext *context, MrgProposal *proposal, gboolean is_tracking)
 {
-    Writer writer = {.context = context, .proposal = proposal, .is_tracking = is_tracking};
+    Writer writer = {.context = context,
+                     .numbers = g_atomic_pointer_get(context->links->numbers),
+                     .purpose = context->is_inert ? MRG_TOKEN_INERT : MRG_TOKEN_CLICK,
+                     .proposal = proposal,
+                     .is_tracking = is_tracking};
     for (gsize i = 0; i < proposal->n_parts; i++) {
         const MrgPart *part = &proposal->parts[i];
         if (part->is_amp || may_track(context, part) != is_tracking)

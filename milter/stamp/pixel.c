@@ -5,19 +5,18 @@
 
 #include "milter/stamp/stamp.h"
 
-/* Behind <body> or before the last </body>, where there is one; else at the end. */
+/* Behind the first <body> if the pixel goes on top, before the last </body>, or at the
+ * end. */
 static gsize
 find_place(const MrgStampContext *context, MrgStampPlaces places, gsize length)
 {
-    gsize end = length;
-    for (gsize i = 0; i < places.n; i++) {
-        const MrgStampPlace *place = &places.items[i];
-        if (context->is_pixel_on_top && place->kind == MRG_PLACE_BODY)
-            return place->start;
-        if (place->kind == MRG_PLACE_BODY_END)
-            end = place->start;
-    }
-    return end;
+    for (gsize i = 0; context->is_pixel_on_top && i < places.n; i++)
+        if (places.items[i].kind == MRG_PLACE_BODY)
+            return places.items[i].start;
+    for (gsize i = places.n; i-- > 0;)
+        if (places.items[i].kind == MRG_PLACE_BODY_END)
+            return places.items[i].start;
+    return length;
 }
 
 static gboolean
@@ -49,7 +48,7 @@ mrg_stamp_pixel(const MrgStampContext *context, MrgProposal *proposal)
         ".gif\" width=\"1\" height=\"1\" alt=\"\" border=\"0\" style=\"border:0\">",
         NULL};
     const char *text = mrg_stamp_join(context->arena, pieces);
-    mrg_proposal_splice(proposal, part, (MrgSplice){at, 0, text, strlen(text)});
+    *mrg_proposal_splice(proposal, part) = (MrgSplice){at, 0, text, strlen(text)};
     proposal->tracked |= MRG_TRACKED_OPENS;
     return TRUE;
 }

@@ -14,10 +14,10 @@
 
 #define MRG_STAMP_HEADERS 8 /* all that the stamps can propose for a copy, and more */
 
-typedef struct MrgPartSplice {
-    gsize part;
-    MrgSplice splice;
-} MrgPartSplice;
+typedef struct MrgSplices {
+    MrgSplice *items; /* room for n_max */
+    gsize n, n_max;
+} MrgSplices;
 
 typedef struct MrgStampHeader {
     const char *name;
@@ -32,8 +32,7 @@ typedef struct MrgProposal {
     const MrgCopy *copy;
     guint tracked; /* MrgTracked */
     MrgArena *arena;
-    MrgPartSplice *splices; /* room for n_splices_max */
-    gsize n_splices, n_splices_max;
+    MrgSplices *splices; /* of each part */
     MrgStampHeader headers[MRG_STAMP_HEADERS];
     gsize n_headers;
 } MrgProposal;
@@ -61,7 +60,8 @@ const char *mrg_stamp_escape(MrgArena *arena, const char *text);
 /* The pieces, up to NULL, one behind the other.  Arena. */
 const char *mrg_stamp_join(MrgArena *arena, const char *const *pieces);
 
-void mrg_proposal_splice(MrgProposal *proposal, gsize part, MrgSplice splice);
+/* Another splice of that part, for the stamp to fill in. */
+MrgSplice *mrg_proposal_splice(MrgProposal *proposal, gsize part);
 void mrg_proposal_set_header(MrgProposal *proposal, const char *name, const char *value);
 
 #endif
