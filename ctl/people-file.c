@@ -35,7 +35,7 @@ mrg_people_file_clear(MrgPeopleFile *people)
     g_array_unref(people->consents);
     g_array_unref(people->suppressions);
     g_array_unref(people->engagements);
-    g_strfreev(people->columns);
+    g_clear_pointer(&people->columns, g_array_unref);
 }
 
 gboolean

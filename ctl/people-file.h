@@ -48,7 +48,7 @@ typedef struct MrgPeopleFile {
     GArray *suppressions;
     GArray *engagements;
 
-    char **columns; /* CSV: the head, once it is read */
+    GArray *columns; /* CSV: what the head says, once it is read */
 } MrgPeopleFile;
 
 /* Borrows all of it. */
@@ -83,8 +83,8 @@ gboolean mrg_people_add_suppression(MrgPeopleFile *people,
 
 /* ---- values ---- */
 
-/* What a text says for a field that is declared so (NULL: undeclared).  NULL, or what the
- * value must be: "must be a number". */
+/* What a text, which is borrowed, says for a field that is declared so (NULL: undeclared).
+ * NULL, or what the value must be: "must be a number". */
 const char *mrg_field_from_text(const MrgSchemaField *declared, const char *text,
                                 MrgArena *arena, MrgField *value);
 /* The same of a value that has its type already. */

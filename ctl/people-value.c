@@ -48,8 +48,7 @@ const char *
 mrg_field_from_text(const MrgSchemaField *declared, const char *text, MrgArena *arena,
                     MrgField *value)
 {
-    *value = (MrgField){type_of_text(declared, text), mrg_arena_strdup(arena, text),
-                        strlen(text)};
+    *value = (MrgField){type_of_text(declared, text), text, strlen(text)};
     return mrg_field_fault(declared, value, arena);
 }
 

@@ -12,6 +12,7 @@
 
 #include "ctl/people-file.h"
 #include "ctl/rehearsal.h"
+#include "ctl/seen.h"
 #include "ctl/terminal.h"
 #include "milter/clock.h"
 #include "milter/error.h"
@@ -19,15 +20,10 @@
 #define FAULTS_SHOWN 50
 #define STEP_ROWS 1024
 
-typedef struct Seen {
-    MrgPersonKey key;
-    guint64 line;
-} Seen;
-
 typedef struct Import {
     MrgPeopleFile file;
     const MrgKeyring *keyring;
-    GHashTable *seen; /* Seen; a doubled address is an error */
+    MrgSeen *seen; /* a doubled address is an error */
     MrgProfile profile;
     guint64 n_rows, n_faults;
     GPtrArray *faults;    /* texts; the first ones */
@@ -40,24 +36,18 @@ import_clear(Import *import)
 {
     if (import->file.arena)
         mrg_people_file_clear(&import->file);
-    g_hash_table_unref(import->seen);
+    mrg_seen_free(import->seen);
     g_ptr_array_unref(import->faults);
 }
 
 static gboolean
 refuse_double(Import *import, const MrgPersonKey *key, GError **error)
 {
-    Seen *new = g_new(Seen, 1);
-    *new = (Seen){*key, import->file.rows.line};
-    const Seen *old = g_hash_table_lookup(import->seen, new);
-    if (!old) {
-        g_hash_table_add(import->seen, new);
-        return TRUE;
-    }
-    g_free(new);
-    return mrg_rows_fail(&import->file.rows, error,
+    guint64 before = mrg_seen_add(import->seen, key, import->file.rows.line);
+    return !before ||
+           mrg_rows_fail(&import->file.rows, error,
                          "the address stands in line %" G_GUINT64_FORMAT " already",
-                         old->line);
+                         before);
 }
 
 static gboolean
@@ -179,8 +169,7 @@ import_new(const MrgKeyring *keyring, GPtrArray *addresses)
 {
     return (Import){.keyring = keyring,
                     .addresses = addresses,
-                    .seen =
-                        g_hash_table_new_full(mrg_key_hash, mrg_key_equal, g_free, NULL),
+                    .seen = mrg_seen_new(),
                     .faults = g_ptr_array_new_with_free_func(g_free)};
 }
 

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "ctl/rows.h"
 #include "milter/error.h"
 
@@ -19,7 +20,8 @@ mrg_rows_init(MrgRows *rows, FILE *file, const char *path)
                       .next_line = 1,
                       .row = g_string_new(NULL),
                       .again = g_string_new(NULL),
-                      .cells = g_ptr_array_new_with_free_func(g_free),
+                      .texts = g_string_new(NULL),
+                      .cells = g_ptr_array_new(),
                       .chunk = g_malloc(CHUNK_BYTES)};
 }
 
@@ -30,6 +32,7 @@ mrg_rows_clear(MrgRows *rows)
         return;
     g_string_free(rows->row, TRUE);
     g_string_free(rows->again, TRUE);
+    g_string_free(rows->texts, TRUE);
     g_ptr_array_unref(rows->cells);
     g_free(rows->chunk);
     rows->file = NULL;
@@ -177,25 +180,32 @@ give_back(MrgRows *rows)
     rows->next_line = rows->line + 1;
 }
 
+static void
+put(char **out, const char *text, gsize length)
+{
+    memcpy(*out, text, length);
+    *out += length;
+}
+
 /* Behind a closing quote only a separator may come.  NULL where it does not. */
 static const char *
-read_quoted(const char *c, const char *end, GString *cell)
+read_quoted(const char *c, const char *end, char **out)
 {
     for (c++; c < end; c++) {
         const char *quote = memchr(c, '"', (gsize) (end - c));
         if (!quote)
             return NULL;
-        g_string_append_len(cell, c, quote - c);
+        put(out, c, (gsize) (quote - c));
         c = quote + 1;
         if (c == end || *c != '"')
             return c == end || *c == ',' ? c : NULL;
-        g_string_append_c(cell, '"');
+        put(out, c, 1);
     }
     return NULL;
 }
 
 static const char *
-read_plain(const char *c, const char *end, GString *cell)
+read_plain(const char *c, const char *end, char **out)
 {
     const char *comma = memchr(c, ',', (gsize) (end - c));
     const char *stop = comma ? comma : end;
@@ -203,28 +213,32 @@ read_plain(const char *c, const char *end, GString *cell)
     /* Line ends of a lone CR would make one row of the whole file, and that the head. */
     if (memchr(c, '"', length) || memchr(c, '\r', length))
         return NULL;
-    g_string_append_len(cell, c, (gssize) length);
+    put(out, c, length);
     return stop;
 }
 
 static gboolean
 split_row(MrgRows *rows, GError **error)
 {
-    g_autoptr(GString) cell = g_string_new(NULL);
     const char *c = rows->row->str, *end = c + rows->row->len;
     end -= end > c && end[-1] == '\n';
     end -= end > c && end[-1] == '\r';
+    /* No cell is longer than what it was written with, and its NUL has the separator's
+     * place. */
+    g_string_set_size(rows->texts, rows->row->len + 1);
+    char *out = rows->texts->str;
     g_ptr_array_set_size(rows->cells, 0);
     for (;;) {
-        g_string_truncate(cell, 0);
-        c = c < end && *c == '"' ? read_quoted(c, end, cell) : read_plain(c, end, cell);
+        char *cell = out;
+        c = c < end && *c == '"' ? read_quoted(c, end, &out) : read_plain(c, end, &out);
         if (!c) {
             give_back(rows);
             return mrg_rows_fail(rows, error, "broken quoting, or a line end of CR alone");
         }
         if (rows->cells->len >= COLUMNS_MAX)
             return mrg_rows_fail(rows, error, "over %d columns", COLUMNS_MAX);
-        g_ptr_array_add(rows->cells, g_strndup(cell->str, cell->len));
+        *out++ = '\0';
+        g_ptr_array_add(rows->cells, cell);
         if (c == end)
             return TRUE;
         c++;
@@ -241,7 +255,6 @@ mrg_rows_csv(MrgRows *rows, GError **error)
         return mrg_rows_fail(rows, error,
                              "the row is over 1 MiB long, or a quote is not closed");
     }
-    return split_row(rows, error) &&
-           (g_utf8_validate_len(rows->row->str, rows->row->len, NULL) ||
-            mrg_rows_fail(rows, error, "not valid UTF-8"));
+    return split_row(rows, error) && (mrg_utf8_is_valid(rows->row->str, rows->row->len) ||
+                                      mrg_rows_fail(rows, error, "not valid UTF-8"));
 }

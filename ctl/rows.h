@@ -29,7 +29,7 @@ typedef struct MrgRows {
     GPtrArray *cells;  /* CSV: texts */
     guint64 next_line; /* not for callers from here on */
     gsize chunk_at, chunk_end, again_at;
-    GString *again;
+    GString *again, *texts;
     char *chunk;
 } MrgRows;
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
 #include "milter/registry.h"
 #include "milter/store-check.h"
 
@@ -13,7 +14,7 @@ gboolean
 mrg_store_is_text(const char *text, gsize max)
 {
     gsize length = text ? strnlen(text, max + 1) : 0;
-    return text && length <= max && g_utf8_validate_len(text, length, NULL);
+    return text && length <= max && mrg_utf8_is_valid(text, length);
 }
 
 gboolean
@@ -48,9 +49,10 @@ is_number(const char *text, gsize length)
 {
     gboolean has_digit = FALSE;
     for (gsize i = 0; i < length; i++) {
-        if (!text[i] || !strchr("0123456789+-.eE", text[i]))
+        if (g_ascii_isdigit(text[i]))
+            has_digit = TRUE;
+        else if (!text[i] || !strchr("+-.eE", text[i]))
             return FALSE;
-        has_digit |= g_ascii_isdigit(text[i]);
     }
     return has_digit;
 }
@@ -72,7 +74,7 @@ field_fault(const MrgField *field)
         return "has an unknown type";
     if (!field->text || field->length > VALUE_BYTES_MAX)
         return "is too long";
-    if (!g_utf8_validate_len(field->text, field->length, NULL))
+    if (!mrg_utf8_is_valid(field->text, field->length))
         return "is not UTF-8";
     if (field->type == MRG_FIELD_BOOLEAN && !is_boolean(field))
         return "is neither true nor false";
@@ -136,7 +138,7 @@ static gboolean
 is_history(const char *history, gsize length)
 {
     return length <= MRG_STORE_HISTORY_BYTES_MAX &&
-           (length == 0 || (history && g_utf8_validate_len(history, length, NULL)));
+           (length == 0 || (history && mrg_utf8_is_valid(history, length)));
 }
 
 /* ---- what goes in ------------------------------------------------------ */

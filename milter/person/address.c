@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
 #include "milter/person/key.h"
 
 #define ADDRESS_MIN 3
@@ -23,7 +24,7 @@ static gboolean
 has_control(const char *text, gsize length)
 {
     for (const char *c = text; c < text + length; c = g_utf8_next_char(c))
-        if (g_unichar_iscntrl(g_utf8_get_char(c)))
+        if ((guchar) *c > 127 ? g_unichar_iscntrl(g_utf8_get_char(c)) : g_ascii_iscntrl(*c))
             return TRUE;
     return FALSE;
 }
@@ -36,7 +37,9 @@ is_mailbox(const char *text, gsize length)
     gboolean is_quoted = FALSE;
     gsize at = 0;
     for (gsize i = 0; i < length; i++) {
-        if (text[i] == '\\' && is_quoted) {
+        if (g_ascii_isalnum(text[i])) {
+            continue;
+        } else if (text[i] == '\\' && is_quoted) {
             i++;
         } else if (text[i] == '"') {
             is_quoted = !is_quoted;
@@ -111,7 +114,7 @@ mrg_address_normalise(const char *address, MrgArena *arena)
         trim(&address, &length);
     }
     if (length < ADDRESS_MIN || length > ADDRESS_MAX ||
-        !g_utf8_validate_len(address, length, NULL) || has_control(address, length) ||
+        !mrg_utf8_is_valid(address, length) || has_control(address, length) ||
         !is_mailbox(address, length))
         return NULL;
     /* The root of all domains, which nobody writes. */
@@ -119,7 +122,7 @@ mrg_address_normalise(const char *address, MrgArena *arena)
         length--;
     char *normal = mrg_arena_dup(arena, address, length);
     for (gsize i = 0; i < length; i++)
-        normal[i] = g_ascii_tolower(normal[i]);
+        normal[i] |= g_ascii_isupper(normal[i]) ? 0x20 : 0;
     simplify_quotes(normal, arena);
     return normal;
 }

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "base/utf8.h"
 #include "base/value.h"
 
 static void
@@ -106,6 +107,37 @@ truth_is_that_of_handlebars(void)
         g_assert_false(mrg_value_is_true(&lies[i]));
 }
 
+/* Every character at every place, so that it stands in and across the words of eight bytes.
+ */
+static void
+utf8_is_what_glib_says(void)
+{
+    static const char *const odd[] = {"",
+                                      "\x7f",
+                                      "\xc3\xa9",
+                                      "\xe2\x82\xac",
+                                      "\xc3",
+                                      "\x80",
+                                      "\xf0\x9f\x98\x80",
+                                      "\xff",
+                                      "\xed\xa0\x80",
+                                      "\xc0\x80"};
+    for (gsize i = 0; i < G_N_ELEMENTS(odd); i++)
+        for (gsize before = 0; before < 20; before++)
+            for (gsize after = 0; after < 20; after++) {
+                gsize length = strlen(odd[i]) + (i == 0); /* the first is a NUL */
+                g_autoptr(GString) text = g_string_new(NULL);
+                for (gsize n = 0; n < before; n++)
+                    g_string_append_c(text, 'a');
+                g_string_append_len(text, odd[i], (gssize) length);
+                for (gsize n = 0; n < after; n++)
+                    g_string_append_c(text, '~');
+                g_assert_cmpint(mrg_utf8_is_valid(text->str, text->len), ==,
+                                g_utf8_validate_len(text->str, text->len, NULL));
+            }
+    g_assert_true(mrg_utf8_is_valid("", 0));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -113,6 +145,7 @@ main(int argc, char **argv)
     g_test_add_func("/base/arena/aligned", arena_hands_out_aligned_memory);
     g_test_add_func("/base/buffer/limit", buffer_never_passes_its_limit);
     g_test_add_func("/base/buffer/splice", buffer_splices);
+    g_test_add_func("/base/utf8", utf8_is_what_glib_says);
     g_test_add_func("/base/value/javascript-numbers", numbers_print_as_in_javascript);
     g_test_add_func("/base/value/long-ids", long_ids_keep_their_digits);
     g_test_add_func("/base/value/truth", truth_is_that_of_handlebars);

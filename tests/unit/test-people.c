@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ctl/people-file.h"
+#include "ctl/seen.h"
 #include "ctl/terminal.h"
 #include "ctl/words.h"
 #include "milter/clock.h"
@@ -77,6 +78,52 @@ a_row_over_the_bound_hides_no_other(void)
     g_autofree char *after = read_all(open->str, open->len);
     g_assert_true(g_str_has_prefix(after, "!1;2 b|c|d;3 b|c|d;"));
     g_assert_null(strchr(after + 1, '!'));
+}
+
+/* FirstName and first_name are one field; which cell has it is the row's affair. */
+static void
+columns_of_one_field_are_told_apart_by_row(void)
+{
+    char text[] = "address,FirstName,age,first_name\na@b.c,Ann,7,\na@b.c,,7,Bob\n"
+                  "a@b.c,Ann,7,Bob\na@b.c,Ann,x,\n";
+    static const char *const names[] = {"Ann", "Bob"};
+    MrgSchemaField fields[] = {{.name = "first_name", .type = MRG_TYPE_STRING},
+                               {.name = "age", .type = MRG_TYPE_NUMBER}};
+    MrgSchema schema = {.fields = fields, .n_fields = G_N_ELEMENTS(fields)};
+    const MrgPeopleRules rules = {
+        .format = MRG_PEOPLE_CSV, .schema = &schema, .now_us = NOW_US};
+    FILE *file = fmemopen(text, sizeof text - 1, "rb");
+    g_autoptr(GError) error = NULL;
+    MrgPeopleFile people;
+    mrg_people_file_init(&people, file, "x", &rules);
+    for (guint i = 0; i < 2; i++) {
+        g_assert_true(mrg_people_file_next(&people, &error));
+        g_assert_cmpstr(people.address, ==, "a@b.c");
+        g_assert_cmpuint(people.fields->len, ==, 2);
+        const MrgProfileField *name = &g_array_index(people.fields, MrgProfileField, i);
+        g_assert_cmpstr(name->name, ==, "first_name");
+        g_assert_cmpstr(name->value.text, ==, names[i]);
+    }
+    g_assert_false(mrg_people_file_next(&people, &error));
+    g_assert_cmpstr(error->message, ==, "x:4:1: the field 'first_name' is given twice");
+    g_clear_error(&error);
+    g_assert_false(mrg_people_file_next(&people, &error));
+    g_assert_cmpstr(error->message, ==, "x:5:1: the value of 'age' must be a number");
+    mrg_people_file_clear(&people);
+    fclose(file);
+}
+
+static void
+who_was_seen_is_known_by_line(void)
+{
+    g_autoptr(MrgSeen) seen = mrg_seen_new();
+    /* Half of them with one beginning, as no keyed hash makes them. */
+    for (guint round = 0; round < 2; round++)
+        for (guint i = 0; i < 5000; i++) {
+            MrgPersonKey key = {{0}};
+            memcpy(key.bytes + (i % 2 ? 0 : 8), &i, sizeof i);
+            g_assert_cmpuint(mrg_seen_add(seen, &key, i + 2), ==, round ? i + 2 : 0);
+        }
 }
 
 static void
@@ -191,6 +238,8 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/people/rows/faults", rows_are_read_behind_a_fault);
     g_test_add_func("/people/rows/bound", a_row_over_the_bound_hides_no_other);
+    g_test_add_func("/people/columns", columns_of_one_field_are_told_apart_by_row);
+    g_test_add_func("/people/seen", who_was_seen_is_known_by_line);
     g_test_add_func("/people/rows/lines", lines_skip_what_is_blank);
     g_test_add_func("/people/values", texts_become_values_of_the_declared_type);
     g_test_add_func("/people/words", words_of_the_ledger_are_known);
