@@ -30,9 +30,10 @@ typedef struct Case {
 } Case;
 
 /* The contract that is not in test-store.c. */
-extern const Case store_people[], store_ledger[], store_holds[], store_hits[];
+extern const Case store_import[], store_people[], store_ledger[], store_holds[],
+    store_hits[];
 extern const Case sqlite_only[], sqlite_empty[], pgsql_only[], pgsql_empty[],
-    pgsql_copies[], pgsql_direct[], pgsql_pooled[], pgsql_shards[];
+    pgsql_import[], pgsql_copies[], pgsql_direct[], pgsql_pooled[], pgsql_shards[];
 
 gint64 soon(void);
 MrgPersonKey person(guint n);

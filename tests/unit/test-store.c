@@ -477,6 +477,7 @@ static void
 add_contract(const char *plugin)
 {
     add(plugin, contract, set_up);
+    add(plugin, store_import, set_up);
     add(plugin, store_people, set_up);
     add(plugin, store_ledger, set_up);
     add(plugin, store_holds, set_up);
@@ -493,8 +494,10 @@ add_pgsql(void)
         return;
     }
     /* Through a pgbouncer sessions are not ours to lock and kill. */
-    if (!g_getenv("MRG_TEST_PGSQL_PREPARE"))
+    if (!g_getenv("MRG_TEST_PGSQL_PREPARE")) {
         add("pgsql", pgsql_only, set_up);
+        add("pgsql", pgsql_import, set_up);
+    }
     add("pgsql", pgsql_copies, set_up);
     add("pgsql", g_getenv("MRG_THROUGH_PGBOUNCER") ? pgsql_pooled : pgsql_direct, set_up);
     add("pgsql", pgsql_empty, set_up_empty);
