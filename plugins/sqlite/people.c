@@ -188,6 +188,14 @@ put_all(const MrgSqliteConnection *connection, MrgProfileNext next, gpointer con
     return FALSE;
 }
 
+/* Keys come in no order, so each row touches other pages, and pages without room in memory
+ * are written and read again and again. */
+static void
+set_cache(const MrgSqliteConnection *connection, const char *pragma)
+{
+    sqlite3_exec(connection->db, pragma, NULL, NULL, NULL);
+}
+
 gboolean
 mrg_sqlite_import(gpointer store, MrgProfileNext next, gpointer context,
                   guint64 *n_imported, GError **error)
@@ -197,8 +205,10 @@ mrg_sqlite_import(gpointer store, MrgProfileNext next, gpointer context,
     if (!connection)
         return FALSE;
     guint64 n = 0;
+    set_cache(connection, "PRAGMA cache_size = -65536"); /* KiB */
     gboolean is_done = put_all(connection, next, context, &n, error) &&
                        mrg_sqlite_finish(connection, error);
+    set_cache(connection, "PRAGMA cache_size = -2000"); /* SQLite's own */
     mrg_sqlite_return(self, connection);
     if (is_done)
         *n_imported = n;
