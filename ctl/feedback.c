@@ -9,6 +9,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <glib/gstdio.h>
 #include <string.h>
 
@@ -180,8 +181,12 @@ record(Feedback *self, const MrgToken *token, const Finding *finding, GError **e
                                .n_deliveries = token->message ? 1 : 0,
                                .people = &person,
                                .n_people = 1};
-    self->n_suppressed += *reason ? 1 : 0;
-    return mrg_store_record_hits(self->people->store, &batch, error) == MRG_COMMIT_DONE;
+    MrgCommit commit = mrg_store_record_hits(self->people->store, &batch, error);
+    if (commit != MRG_COMMIT_DONE && commit != MRG_COMMIT_ERROR)
+        g_set_error_literal(error, MRG_STORE_ERROR, MRG_STORE_ERROR_UNAVAILABLE,
+                            "the store cannot say whether it wrote");
+    self->n_suppressed += commit == MRG_COMMIT_DONE && *reason ? 1 : 0;
+    return commit == MRG_COMMIT_DONE;
 }
 
 /* A report of several recipients has one header, of whom it is about: who sends one copy to
@@ -225,16 +230,38 @@ take_mail(Feedback *self, const char *mail, gsize length, GError **error)
 
 /* ---- where from -------------------------------------------------------- */
 
+/* What a report says stands in front of the copy, which may be of any length: the rest is
+ * taken too, since an MTA that cannot write all of a mail tries again.  The caller frees.
+ */
+static char *
+read_mail(FILE *file, gsize *length)
+{
+    char rest[4096];
+    g_autofree char *mail = g_malloc(MRG_REPORT_BYTES_MAX);
+    *length = fread(mail, 1, MRG_REPORT_BYTES_MAX, file);
+    while (fread(rest, 1, sizeof rest, file) > 0)
+        ;
+    return ferror(file) ? NULL : g_steal_pointer(&mail);
+}
+
 static int
-take_file(Feedback *self, const char *path)
+take_file(Feedback *self, const char *path, FILE *file)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *mail = NULL;
     gsize length;
-    if (!mrg_read_file(path, MRG_REPORT_BYTES_MAX, &mail, &length, &error) ||
-        !take_mail(self, mail, length, &error))
-        return mrg_verb_fail(error);
-    return EX_OK;
+    g_autofree char *mail = file ? read_mail(file, &length) : NULL;
+    if (!mail)
+        g_set_error(&error, G_FILE_ERROR, g_file_error_from_errno(errno),
+                    "%s: cannot be read: %s", path, g_strerror(errno));
+    return mail && take_mail(self, mail, length, &error) ? EX_OK : mrg_verb_fail(error);
+}
+
+/* Postfix returns a mail for any other code of failure, and a report has nobody to be
+ * returned to: it is lost (pipe(8); "" is the sender of a report). */
+static int
+take_stdin(Feedback *self)
+{
+    return take_file(self, "-", stdin) ? EX_TEMPFAIL : EX_OK;
 }
 
 /* What is read goes from new to cur, where people look: maildir(5). */
@@ -251,7 +278,10 @@ take_maildir(Feedback *self, const char *folder)
     while (!code && (name = g_dir_read_name(list))) {
         g_autofree char *path = g_build_filename(new, name, NULL);
         g_autofree char *seen = g_strconcat(folder, "/cur/", name, ":2,S", NULL);
-        code = take_file(self, path);
+        FILE *file = fopen(path, "rbe");
+        code = take_file(self, path, file);
+        if (file)
+            fclose(file);
         if (!code && g_rename(path, seen) != 0) {
             g_printerr("merganser: %s: cannot be moved to cur\n", path);
             code = EX_IOERR;
@@ -283,13 +313,14 @@ mrg_verb_feedback(MrgTool *tool, int argc, char **argv)
                                     {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
     g_auto(MrgPeople) people = {0};
     int code = mrg_verb_parse(tool, &argc, &argv, entries, 0);
-    if (!code)
-        code = mrg_people_open(&people, tool);
     if (code)
         return code;
+    code = mrg_people_open(&people, tool);
+    if (code)
+        return maildir ? code : EX_TEMPFAIL;
     mrg_mime_init();
     Feedback self = {&people, recipient, mrg_clock_now_us(), 0, 0, 0, 0};
-    code = maildir ? take_maildir(&self, maildir) : take_file(&self, "-");
+    code = maildir ? take_maildir(&self, maildir) : take_stdin(&self);
     if (!code)
         print_feedback(tool, &self);
     return code;

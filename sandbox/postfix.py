@@ -126,10 +126,11 @@ class PrivatePostfix:
     """One instance below directory; use it as a context manager, or start() and stop()."""
 
     def __init__(self, directory, milter_socket, ports=None, settings=None, is_joined=True,
-                 hop_milters="$merganser_milter"):
+                 hop_milters="$merganser_milter", feedback=None):
         """milter_socket: absolute path of the unix socket that the milter will listen on.
         settings: further main.cf parameters.  is_joined: False for a Postfix that does not
-        know Merganser yet.  hop_milters: those of the merging hop, in their order."""
+        know Merganser yet.  hop_milters: those of the merging hop, in their order.
+        feedback: (user, program) that reports are piped to; None for no such service."""
         self.directory = pathlib.Path(directory)
         self.config = self.directory / "config"
         self.queue = self.directory / "queue"
@@ -140,6 +141,7 @@ class PrivatePostfix:
         self.settings = settings or {}
         self.is_joined = is_joined
         self.hop_milters = hop_milters
+        self.feedback = feedback
 
     # -- configuration ------------------------------------------------------------------
 
@@ -186,8 +188,11 @@ class PrivatePostfix:
     def _parameters(self):
         parameters = self._base_parameters()
         milter = {"unix:merganser/milter": f"unix:{self.milter_socket}"}
-        for name in ("main.cf.split", "main.cf.direct") if self.is_joined else ():
-            text = replace_all((FRAGMENTS / name).read_text(), milter, name)
+        fragments = {"main.cf.split": milter, "main.cf.direct": milter} if self.is_joined else {}
+        if self.feedback:
+            fragments["main.cf.feedback"] = {}
+        for name, replacements in fragments.items():
+            text = replace_all((FRAGMENTS / name).read_text(), replacements, name)
             for line in logical_lines(text):
                 key, value = (part.strip() for part in line.split("=", 1))
                 if parameters.get(key, value) != value:
@@ -205,7 +210,7 @@ class PrivatePostfix:
         }
         direct = {"127.0.0.1:2525": f"127.0.0.1:{self.ports['direct']}"}
         services = [f"127.0.0.1:{self.ports['outside']} inet n - n - - smtpd"]
-        services += BASE_SERVICES.splitlines()
+        services += BASE_SERVICES.splitlines() + self._feedback_services()
         if not self.is_joined:
             return services + PLAIN_SERVICES.format(**self.ports).splitlines()
         for name, replacements in (("master.cf.split", split), ("master.cf.direct", direct)):
@@ -216,6 +221,14 @@ class PrivatePostfix:
                                               f"smtpd_milters={self.hop_milters}"}, name)
                 services.append(self._without_chroot(line))
         return services
+
+    def _feedback_services(self):
+        if not self.feedback:
+            return []
+        user, program = self.feedback
+        sample = {"user=merganser": f"user={user}", "/usr/bin/merganser": str(program)}
+        name = "master.cf.feedback"
+        return logical_lines(replace_all((FRAGMENTS / name).read_text(), sample, name))
 
     @staticmethod
     def _without_chroot(entry):

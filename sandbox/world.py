@@ -13,8 +13,9 @@ class World:
     """Use it as a context manager.  Merganser is started, unless told otherwise."""
 
     def __init__(self, build=None, profiles=None, settings=None, postfix_settings=None,
-                 is_joined=True, hop_milters="$merganser_milter", user=None):
-        """user: whom Merganser runs as, instead of the owner of the build."""
+                 is_joined=True, hop_milters="$merganser_milter", user=None, feedback=None):
+        """user: whom Merganser runs as, instead of the owner of the build.  feedback: the
+        name of a program below the directory that reports are piped to as that user."""
         self.directory = new_directory()
         if user:
             build = copy_build(build or find_build(), self.directory / "build", user)
@@ -22,6 +23,7 @@ class World:
         self.postfix = PrivatePostfix(
             self.directory / "postfix", self.merganser.socket, settings=postfix_settings,
             is_joined=is_joined, hop_milters=hop_milters,
+            feedback=(user, self.directory / feedback) if feedback else None,
         )
         self.ports = self.postfix.ports
         self.sink = Sink(self.directory, self.ports["sink"])

@@ -58,11 +58,11 @@ class MtaWorld(World):
                 f"--- postfix\n{self.postfix.log_text()[-6000:]}")
 
 
-def mta_world(settings=None, **options):
+def mta_world(settings=None, make=MtaWorld, **options):
     tap.need_root()
     if not shutil.which("postfix"):
         raise tap.Skip("postfix is not installed")
     try:
-        return MtaWorld(settings=settings, **options)
+        return make(settings=settings, **options)
     except SandboxError as reason:
         raise tap.Skip(reason) from reason
