@@ -90,6 +90,8 @@ static gboolean
 take_copy(const char *text, MrgLogLine *read)
 {
     char hex[2 * MRG_KEY_BYTES + 1];
+    read->is_queued = g_str_has_prefix(text, "verdict=deliver,") ||
+                      g_str_has_prefix(text, "verdict=hold,");
     if (!take_value(text, "campaign=", read->campaign, sizeof read->campaign) ||
         !take_value(text, "copy=", hex, sizeof hex) || strlen(hex) != 2 * MRG_KEY_BYTES)
         return FALSE;
@@ -165,6 +167,12 @@ is_of_agent(const char *program)
     return FALSE;
 }
 
+static gboolean
+is_of_queue(const char *program)
+{
+    return strstr(program, "/qmgr[") || strstr(program, "/postsuper[");
+}
+
 void
 mrg_log_line_read(MrgLogLine *read, const char *line, gint64 now_us)
 {
@@ -179,5 +187,7 @@ mrg_log_line_read(MrgLogLine *read, const char *line, gint64 now_us)
             read->kind = MRG_LOG_COPY;
     } else if (is_of_agent(head) && take_delivery(text, read)) {
         read->kind = MRG_LOG_DELIVERY;
+    } else if (g_str_equal(text, "removed") && is_of_queue(head)) {
+        read->kind = MRG_LOG_GONE;
     }
 }

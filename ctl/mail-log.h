@@ -10,6 +10,10 @@
  *
  *     ... postfix/smtp[8]: 4ABC: to=<ann@example.com>, ..., dsn=2.0.0, status=sent (...)
  *
+ * and of its queue manager, or postsuper:
+ *
+ *     ... postfix/qmgr[9]: 4ABC: removed
+ *
  * The time stands in front, as syslog writes it: RFC 3339, or "Nov 27 02:15:31" in the
  * local time zone, of the year that makes it neither future nor older than a year.
  *
@@ -23,13 +27,19 @@
 #define MRG_MAIL_LOG_LINE_MAX 8192
 #define MRG_MAIL_LOG_WORD_MAX 64
 
-typedef enum { MRG_LOG_OTHER, MRG_LOG_COPY, MRG_LOG_DELIVERY } MrgLogKind;
+typedef enum {
+    MRG_LOG_OTHER,
+    MRG_LOG_COPY,
+    MRG_LOG_DELIVERY,
+    MRG_LOG_GONE /* out of the queue */
+} MrgLogKind;
 
 typedef struct MrgLogLine {
     MrgLogKind kind;
     gint64 at_us;
     char queue_id[MRG_MAIL_LOG_WORD_MAX + 1];
     /* of a copy */
+    gboolean is_queued; /* goes out, or is held */
     char campaign[MRG_MAIL_LOG_WORD_MAX + 1];
     MrgMessageKey copy;
     /* of a delivery */

@@ -39,7 +39,11 @@ copies_and_deliveries_are_read(void)
          ""},
         {OURS "NOQUEUE: verdict=reject, campaign=x, reason=copy=" COPY, MRG_LOG_OTHER, 0,
          "", ""},
-        {"Nov 26 23:15:31 mx postfix/qmgr[1]: 4ABCDE: removed", MRG_LOG_OTHER, 0, "", ""},
+        {"Nov 26 23:15:31 mx postfix/qmgr[1]: 4ABCDE: removed", MRG_LOG_GONE, 0, "4ABCDE",
+         ""},
+        {"Nov 26 23:15:31 mx postfix/qmgr[1]: 4ABCDE: removed twice", MRG_LOG_OTHER, 0, "",
+         ""},
+        {"Nov 26 23:15:31 mx evil[1]: 4ABCDE: removed", MRG_LOG_OTHER, 0, "", ""},
         {"Nov 26 23:15:31 mx evil[1]: 4ABCDE: to=<a@b.c>, status=sent", MRG_LOG_OTHER, 0,
          "", ""},
         {"]: 4ABCDE: to=<a@b.c>, status=sent", MRG_LOG_OTHER, 0, "", ""},
@@ -58,7 +62,7 @@ copies_and_deliveries_are_read(void)
         g_assert_cmpint(read.state, ==, lines[i].state);
         if (read.kind == MRG_LOG_COPY)
             g_assert_cmpuint(read.copy.bytes[15], ==, 0xff);
-        else
+        else if (read.kind == MRG_LOG_DELIVERY)
             g_assert_cmpstr(read.address, ==, "a@b.c");
     }
 }
