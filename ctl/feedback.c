@@ -101,16 +101,25 @@ is_hard(const char *status)
     return FALSE;
 }
 
+/* Only abuse is a person who complains (RFC 5965, 7.3), and opt-out one who wants to be
+ * left out (its drafts).  Of the others some are no person's: auth-failure (RFC 6591) is a
+ * receiver's, of every copy that somebody forwards; virus a scanner's; fraud and other say
+ * nothing of what the person wants, and not-spam (RFC 6430) the contrary. */
+static gboolean
+judge_complaint(const char *type, Finding *finding)
+{
+    finding->state = MRG_DELIVERY_COMPLAINT;
+    finding->is_opt_out = g_ascii_strncasecmp(type, "opt-out", strlen("opt-out")) == 0;
+    return finding->is_opt_out || g_ascii_strcasecmp(type, "abuse") == 0;
+}
+
 /* FALSE where nothing follows. */
 static gboolean
 judge(const MrgReport *report, const MrgReportRecipient *recipient, Finding *finding)
 {
     *finding = (Finding){.code = recipient->status};
-    if (report->kind == MRG_REPORT_FEEDBACK) {
-        finding->state = MRG_DELIVERY_COMPLAINT;
-        finding->is_opt_out = g_str_has_prefix(report->feedback_type, "opt-out");
-        return g_ascii_strcasecmp(report->feedback_type, "not-spam") != 0;
-    }
+    if (report->kind == MRG_REPORT_FEEDBACK)
+        return judge_complaint(report->feedback_type, finding);
     if (g_ascii_strcasecmp(recipient->action, "failed") == 0)
         finding->state = is_hard(recipient->status) ? MRG_DELIVERY_HARD_BOUNCE
                                                     : MRG_DELIVERY_SOFT_BOUNCE;

@@ -14,12 +14,13 @@ typedef struct Reading {
     MrgArena *arena;
     guint n_parts;
     gboolean is_new_group; /* the next field of a delivery report is of another recipient */
+    gboolean is_behind_header; /* of the mail that is reported */
 } Reading;
 
 /* ---- texts ------------------------------------------------------------- */
 
 /* Bounded, in UTF-8, without controls. */
-static const char *
+static char *
 take_text(const Reading *reading, const char *text)
 {
     gsize length = text ? strnlen(text, MRG_REPORT_TEXT_MAX) : 0;
@@ -30,26 +31,73 @@ take_text(const Reading *reading, const char *text)
             copy[n++] = text[i];
     copy[n] = '\0';
     g_strstrip(copy);
-    return g_utf8_validate(copy, -1, NULL) ? copy : "";
+    if (!g_utf8_validate(copy, -1, NULL))
+        *copy = '\0';
+    return copy;
 }
 
-/* "rfc822; ann@example.com" (RFC 3464, 2.3.1), where +2B may stand for a plus (xtext: RFC
- * 3461, 4). */
+/* The first word: behind it may stand comments and parameters. */
+static const char *
+take_word(const Reading *reading, const char *value)
+{
+    return take_text(reading, mrg_arena_printf(reading->arena, "%.*s",
+                                               (int) strcspn(value, " \t\r;("), value));
+}
+
+/* A character of RFC 6533, 3, such as \x{E4}: how many bytes of text it takes; 0 where
+ * there is none. */
+static gsize
+read_embedded(const char *text, gunichar *character)
+{
+    gsize n = 0;
+    if (strncmp(text, "\\x{", 3) != 0)
+        return 0;
+    for (*character = 0; n < 6 && g_ascii_isxdigit(text[3 + n]); n++)
+        *character = *character << 4 | (gunichar) g_ascii_xdigit_value(text[3 + n]);
+    return n && text[3 + n] == '}' && *character && g_unichar_validate(*character) ? n + 4
+                                                                                   : 0;
+}
+
+/* Some write the xtext of RFC 3461, 4, as it came, and others what it stands for (RFC 3464,
+ * 2.3.1): in ann+20@example.com the plus is one.  So only those codes are read that xtext
+ * needs in an address, of "+" and "=". */
+static gsize
+read_xtext(const char *text, gunichar *character)
+{
+    gboolean is_plus = strncmp(text, "+2B", 3) == 0;
+    *character = is_plus ? '+' : '=';
+    return is_plus || strncmp(text, "+3D", 3) == 0 ? 3 : 0;
+}
+
+/* In a complaint it stands between angle brackets (RFC 5965, 3.2). */
+static const char *
+strip_brackets(char *address)
+{
+    gsize length = strlen(address);
+    gboolean has_brackets = length > 1 && address[0] == '<' && address[length - 1] == '>';
+    if (has_brackets)
+        address[length - 1] = '\0';
+    return address + has_brackets;
+}
+
+/* "rfc822; ann@example.com" (RFC 3464, 2.3.1), or of the type utf-8 (RFC 6533, 3). */
 static const char *
 take_address(const Reading *reading, const char *value)
 {
-    const char *at = strchr(value, ';');
-    char *text = mrg_arena_strdup(reading->arena, at ? at + 1 : value), *to = text;
-    for (const char *from = text; *from; from++) {
-        gboolean is_code = from[0] == '+' && strchr("0123456789ABCDEF", from[1]) &&
-                           from[1] && strchr("0123456789ABCDEF", from[2]) && from[2];
-        *to++ = is_code ? (char) (g_ascii_xdigit_value(from[1]) << 4 |
-                                  g_ascii_xdigit_value(from[2]))
-                        : *from;
-        from += is_code ? 2 : 0;
+    const char *at = strchr(value, ';'), *from = at ? at + 1 : value;
+    gboolean is_utf8 = at && g_ascii_strncasecmp(value, "utf-8", 5) == 0;
+    char *text = mrg_arena_strdup(reading->arena, from), *to = text;
+    while (*from) {
+        gunichar character;
+        gsize n = is_utf8 ? read_embedded(from, &character) : read_xtext(from, &character);
+        if (n)
+            to += g_unichar_to_utf8(character, to);
+        else
+            *to++ = *from;
+        from += n ? n : 1;
     }
     *to = '\0';
-    return take_text(reading, text);
+    return strip_brackets(take_text(reading, text));
 }
 
 /* Three numbers (RFC 3463, 2) and what may follow as a comment. */
@@ -109,30 +157,35 @@ is_field(const char *name, const char *wanted)
 static void
 take_delivery(Reading *reading, const char *name, const char *value)
 {
+    static const char *const names[] = {"Original-Recipient", "Final-Recipient", "Action",
+                                        "Status"};
     MrgReport *report = reading->report;
-    gsize n = report->n_recipients;
+    gsize n = report->n_recipients, field = 0;
     MrgReportRecipient *last =
         n && !reading->is_new_group ? &report->recipients[n - 1] : NULL;
-    gboolean is_original = is_field(name, "Original-Recipient");
-    if (!*name) {
+    if (!*name)
         reading->is_new_group = TRUE;
-    } else if (is_original || is_field(name, "Final-Recipient")) {
-        last = last ? last : add_recipient(reading);
-        reading->is_new_group = FALSE;
-        if (last && (is_original || !last->address[0]))
-            last->address = take_address(reading, value);
-    } else if (last && is_field(name, "Action")) {
-        last->action = take_text(reading, value);
-    } else if (last && is_field(name, "Status")) {
+    while (field < G_N_ELEMENTS(names) && !is_field(name, names[field]))
+        field++;
+    if (field == G_N_ELEMENTS(names))
+        return;
+    last = last ? last : add_recipient(reading);
+    reading->is_new_group = FALSE;
+    if (!last)
+        return;
+    if (field == 0 || (field == 1 && !last->address[0]))
+        last->address = take_address(reading, value);
+    else if (field == 2)
+        last->action = take_word(reading, value);
+    else if (field == 3)
         last->status = take_status(reading, value);
-    }
 }
 
 static void
 take_feedback(Reading *reading, const char *name, const char *value)
 {
     if (is_field(name, "Feedback-Type")) {
-        reading->report->feedback_type = take_text(reading, value);
+        reading->report->feedback_type = take_word(reading, value);
     } else if (is_field(name, "Original-Rcpt-To")) {
         MrgReportRecipient *recipient = add_recipient(reading);
         if (recipient)
@@ -143,10 +196,15 @@ take_feedback(Reading *reading, const char *name, const char *value)
 static void
 take_header(Reading *reading, const char *name, const char *value)
 {
-    if (is_field(name, "X-Report-Ref"))
-        reading->report->reference = take_text(reading, value);
-    else if (is_field(name, "List-Unsubscribe"))
-        reading->report->list_unsubscribe = take_text(reading, value);
+    MrgReport *report = reading->report;
+    if (!*name)
+        reading->is_behind_header = TRUE;
+    else if (reading->is_behind_header)
+        return;
+    else if (is_field(name, "X-Report-Ref") && !*report->reference)
+        report->reference = take_text(reading, value);
+    else if (is_field(name, "List-Unsubscribe") && !*report->list_unsubscribe)
+        report->list_unsubscribe = take_text(reading, value);
 }
 
 /* ---- parts ------------------------------------------------------------- */
@@ -190,13 +248,17 @@ read_leaf(Reading *reading, GMimeObject *object)
     }
     if (!GMIME_IS_PART(object))
         return;
-    if (g_mime_content_type_is_type(type, "message", "delivery-status")) {
+    if (g_mime_content_type_is_type(type, "message", "delivery-status") ||
+        g_mime_content_type_is_type(type, "message", "global-delivery-status")) {
         reading->report->kind = MRG_REPORT_DELIVERY;
         read_fields(reading, GMIME_PART(object), take_delivery);
     } else if (g_mime_content_type_is_type(type, "message", "feedback-report")) {
         reading->report->kind = MRG_REPORT_FEEDBACK;
         read_fields(reading, GMIME_PART(object), take_feedback);
-    } else if (g_mime_content_type_is_type(type, "text", "rfc822-headers")) {
+    } else if (g_mime_content_type_is_type(type, "text", "rfc822-headers") ||
+               g_mime_content_type_is_type(type, "message", "global-headers") ||
+               g_mime_content_type_is_type(type, "message", "global")) {
+        reading->is_behind_header = FALSE;
         read_fields(reading, GMIME_PART(object), take_header);
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * report: what a mail says that came back: a complaint (RFC 5965) or a delivery report (RFC
- * 3464), and whose copy it is about.
+ * 3464, 6533), and whose copy it is about.
  *
  * Anybody can send one.  What it says is taken for what it is, bounded and as text; only a
  * sealed reference within it proves that it is about a copy of ours.
@@ -31,7 +31,7 @@ typedef struct MrgReportRecipient {
 
 typedef struct MrgReport {
     MrgReportKind kind;
-    const char *feedback_type; /* RFC 5965, 7.3: abuse, fraud, not-spam, ... */
+    const char *feedback_type; /* RFC 5965, 7.3: abuse, fraud, not-spam, ...; "" for none */
     MrgReportRecipient recipients[MRG_REPORT_RECIPIENTS_MAX];
     gsize n_recipients;
     /* From the header of the mail that is reported; "" for none. */

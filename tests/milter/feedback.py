@@ -57,10 +57,19 @@ def who_complains_is_suppressed():
 
 
 @tap.case
+def who_wants_to_be_left_out_is():
+    with Bench(NO_CAP) as bench:
+        copy = bench.merged(campaign(number="opt-out"))
+        tap.equal(feed(bench, report("arf", copy, type="Opt-Out (list)"))["suppressed"], 1, "one")
+        tap.equal(reasons(bench, ANN), ["unsubscribed"], "reasons")
+
+
+@tap.case
 def a_complaint_taken_back_or_of_nobody_changes_nothing():
     with Bench(NO_CAP) as bench:
         copy = bench.merged(campaign(number="taken-back"))
-        tap.equal(feed(bench, report("arf", copy, type="not-spam"))["suppressed"], 0, "not spam")
+        for kind in ("not-spam", "fraud", "virus", "other", "auth-failure", "new", ""):
+            tap.equal(feed(bench, report("arf", copy, type=kind))["suppressed"], 0, kind)
         tap.equal(feed(bench, report("arf", None))["unresolved"], 1, "without a token")
         forged = token_of(copy)[:-1] + ("A" if token_of(copy)[-1] != "A" else "B")
         text = report("arf", copy).replace(token_of(copy), forged)
@@ -88,6 +97,9 @@ def addresses_count_only_where_the_admin_says_so():
         bench.merganser.import_profiles(json.dumps({"address": "ann@example.com"}))
         tap.equal(feed(bench, report("dsn", None))["suppressed"], 1, "by the address")
         tap.equal(reasons(bench, "ann@example.com"), ["bounced"], "reasons")
+        complaint = report("arf", None).replace("ann@", "carl@")
+        tap.equal(feed(bench, complaint)["suppressed"], 1, "by the address in a complaint")
+        tap.equal(reasons(bench, "carl@example.com"), ["complained"], "reasons")
         verp = report("dsn", None).replace("rfc822; ann@example.com", "rfc822;").replace(
             "rfc822;ann@example.com", "rfc822;")
         bob = BOB.replace("@", "=")
