@@ -62,7 +62,7 @@ END $$;
 -- ---- the mail path ------------------------------------------------------------------------------
 
 CREATE FUNCTION merganser.mrg_schema_version() RETURNS integer
-LANGUAGE sql IMMUTABLE AS 'SELECT 3';
+LANGUAGE sql IMMUTABLE AS 'SELECT 4';
 CREATE FUNCTION merganser.mrg_tells_changes() RETURNS boolean LANGUAGE sql IMMUTABLE AS
     'SELECT false';
 
@@ -224,3 +224,13 @@ LANGUAGE plproxy AS $$
 $$;
 CREATE FUNCTION merganser.mrg_retain_hits(p_before bigint) RETURNS bigint LANGUAGE sql AS
     'SELECT sum(n)::bigint FROM merganser.on_all_retain_hits(p_before) n';
+
+CREATE FUNCTION merganser.on_all_retain_answers(p_before bigint, p_limit integer)
+RETURNS SETOF bigint LANGUAGE plproxy AS $$
+    CLUSTER 'merganser';
+    RUN ON ALL;
+    TARGET merganser.mrg_retain_answers;
+$$;
+CREATE FUNCTION merganser.mrg_retain_answers(p_before bigint, p_limit integer) RETURNS bigint
+LANGUAGE sql AS
+    'SELECT sum(n)::bigint FROM merganser.on_all_retain_answers(p_before, p_limit) n';

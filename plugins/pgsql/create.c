@@ -44,7 +44,7 @@ static gboolean
 upgrade(PGconn *pg, guint version, GError **error)
 {
     static const char *const upgrades[MRG_PGSQL_SCHEMA_VERSION] = {
-        mrg_pgsql_schema, mrg_pgsql_schema_2, mrg_pgsql_schema_3};
+        mrg_pgsql_schema, mrg_pgsql_schema_2, mrg_pgsql_schema_3, mrg_pgsql_schema_4};
     g_autoptr(GString) sql = g_string_new(NULL);
     for (guint i = version; i < MRG_PGSQL_SCHEMA_VERSION; i++)
         g_string_append(sql, upgrades[i]);

@@ -8,6 +8,7 @@
 #include "plugins/pgsql/store.h"
 
 #define LONG_US (G_GINT64_CONSTANT(24) * 3600 * G_USEC_PER_SEC)
+#define BATCH 10000 /* rows that go in one transaction */
 
 /* ---- one person -------------------------------------------------------- */
 
@@ -68,6 +69,23 @@ add_answer(PGconn *pg, const char *function, gint64 number, guint64 *sum, GError
     return result != NULL;
 }
 
+/* Each batch is a transaction. */
+static gboolean
+retain_answers(PGconn *pg, gint64 before_us, guint64 *sum, GError **error)
+{
+    g_autofree char *sql = g_strdup_printf(
+        "SELECT merganser.mrg_retain_answers(%" G_GINT64_FORMAT ", %d)", before_us, BATCH);
+    guint64 n;
+    do {
+        g_autoptr(PGresult) result = mrg_pgsql_take(pg, sql, LONG_US, "retention", error);
+        if (!result)
+            return FALSE;
+        n = (guint64) mrg_pgsql_get_number(result, 0, 0);
+        *sum += n;
+    } while (n);
+    return TRUE;
+}
+
 gboolean
 mrg_pgsql_retain(gpointer store, const MrgRetention *retention, guint64 *n_rows,
                  GError **error)
@@ -84,7 +102,8 @@ mrg_pgsql_retain(gpointer store, const MrgRetention *retention, guint64 *n_rows,
         (!retention->engagement_us ||
          add_answer(pg, "mrg_retain_engagements", retention->engagement_us, &n, error)) &&
         (!retention->hits_us ||
-         add_answer(pg, "mrg_retain_hits", retention->hits_us, &n, error));
+         (add_answer(pg, "mrg_retain_hits", retention->hits_us, &n, error) &&
+          retain_answers(pg, retention->hits_us, &n, error)));
     mrg_pgsql_return(store, connection);
     if (is_done)
         *n_rows = n;

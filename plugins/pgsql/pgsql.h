@@ -21,14 +21,15 @@
 
 #define MRG_PGSQL_POOL_MAX 128
 #define MRG_PGSQL_PARAMETERS_MAX 20
-#define MRG_PGSQL_SCHEMA_VERSION 3
+#define MRG_PGSQL_SCHEMA_VERSION 4
 #define MRG_PGSQL_NUMBER_BYTES 24
 #define MRG_PGSQL_HEX_BYTES (2 + 2 * MRG_KEY_BYTES + 1)
 
-/* conf/sql/pgsql.sql, pgsql-2.sql and pgsql-3.sql, by the build. */
+/* conf/sql/pgsql.sql, pgsql-2.sql and so on, by the build. */
 extern const char mrg_pgsql_schema[];
 extern const char mrg_pgsql_schema_2[];
 extern const char mrg_pgsql_schema_3[];
+extern const char mrg_pgsql_schema_4[];
 
 typedef enum {
     MRG_PG_FETCH,

@@ -83,7 +83,7 @@ MESSAGE = "int8send(hashint8extended(i, n)) || int8send(hashint8extended(i, -n))
 
 def fill_pgsql(server, people, events):
     values = {"history": HISTORY, "at": AT, "message": MESSAGE, "events": events}
-    for name in ("pgsql.sql", "pgsql-2.sql", "pgsql-3.sql"):
+    for name in ("pgsql.sql", "pgsql-2.sql", "pgsql-3.sql", "pgsql-4.sql"):
         server.ask((SQL / name).read_text())
     server.ask("SELECT merganser.mrg_make_partition(date_trunc('month', localtimestamp) - "
                "n * interval '1 month') FROM generate_series(-2, 12) n")

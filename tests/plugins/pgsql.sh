@@ -99,7 +99,7 @@ elif [ -n "${MRG_THROUGH_PLPROXY:-}" ]; then
     done
     sql=$G_TEST_SRCDIR/../conf/sql
     for name in shard_0 shard_1; do
-        cat "$sql/pgsql.sql" "$sql/pgsql-2.sql" "$sql/pgsql-3.sql" |
+        cat "$sql/pgsql.sql" "$sql/pgsql-2.sql" "$sql/pgsql-3.sql" "$sql/pgsql-4.sql" |
             $run "$name" >"$folder/log" 2>&1 || fail "the tables cannot be made"
     done
     $run -v user=merganser -v password=any -v host_0="$folder" -v port_0=5432 \

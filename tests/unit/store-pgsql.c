@@ -4,6 +4,7 @@
 #include <libpq-fe.h>
 #include <string.h>
 
+#include "milter/hits.h"
 #include "tests/unit/store-fixture.h"
 
 /* A connection of our own, beside those of the store. */
@@ -308,13 +309,13 @@ tables_of_version_1_are_upgraded(Fixture *fixture, gconstpointer plugin G_GNUC_U
     guint is, needed;
     g_assert_true(mrg_store_schema_version(fixture->store, &is, &needed, &error));
     g_assert_cmpuint(is, ==, 1);
-    g_assert_cmpuint(needed, ==, 3);
+    g_assert_cmpuint(needed, ==, 4);
     assert_all_fail(fixture, MRG_STORE_ERROR_SCHEMA);
 
     mrg_store_create(fixture->store, &error);
     g_assert_no_error(error);
     g_assert_true(mrg_store_schema_version(fixture->store, &is, &needed, &error));
-    g_assert_cmpuint(is, ==, 3);
+    g_assert_cmpuint(is, ==, 4);
     MrgState state = load(fixture, 1, 1);
     g_assert_cmpuint(state.own.version, ==, 7);
     g_assert_cmpstr(state.own.history, ==, "5 promo x");
@@ -324,6 +325,96 @@ tables_of_version_1_are_upgraded(Fixture *fixture, gconstpointer plugin G_GNUC_U
     assert_pgsql("SELECT count(*) FROM merganser.event_202311", "1");
     MrgOutcome next = outcome(1, 2, 7, "6 promo y");
     g_assert_cmpint(commit(fixture, &next), ==, MRG_COMMIT_DONE);
+}
+
+static guint64
+retain_hits(const Fixture *fixture, gint64 before_us)
+{
+    g_autoptr(GError) error = NULL;
+    const MrgRetention retention = {.hits_us = before_us};
+    guint64 n = 0;
+    mrg_store_retain(fixture->store, &retention, &n, &error);
+    g_assert_no_error(error);
+    return n;
+}
+
+static void
+record_answers(const Fixture *fixture, gint64 at_us)
+{
+    g_autoptr(GError) error = NULL;
+    const MrgWebEvent web = {.at_us = at_us,
+                             .kind = 1,
+                             .site = "shop",
+                             .name = "buy",
+                             .anonymous_id = "",
+                             .event_id = "e1",
+                             .data = ""};
+    const MrgDelivery delivery = {.message = 7,
+                                  .state = MRG_DELIVERY_DEFERRED,
+                                  .at_us = at_us,
+                                  .campaign = 1,
+                                  .code = "4.2.0"};
+    const MrgHitBatch batch = {
+        .web_events = &web, .n_web_events = 1, .deliveries = &delivery, .n_deliveries = 1};
+    mrg_store_record_hits(fixture->store, &batch, &error);
+    g_assert_no_error(error);
+}
+
+#define ANSWERS                                                                     \
+    "SELECT (SELECT string_agg(at || ' ' || event, ', ' ORDER BY id) FROM "         \
+    "merganser.web_event) || ' | ' || (SELECT string_agg(at || ' ' || state, ', ' " \
+    "ORDER BY campaign, message, state) FROM merganser.delivery)"
+
+static void
+tables_of_version_3_are_upgraded(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    g_autoptr(GError) error = NULL;
+    PGconn *pg = connect_pgsql();
+    run_tables(pg, "pgsql.sql");
+    run_tables(pg, "pgsql-2.sql");
+    run_tables(pg, "pgsql-3.sql");
+    run_pgsql(
+        pg,
+        "INSERT INTO merganser.web_event (at, site, kind, name, anonymous, event, data, "
+        "key) "
+        "VALUES (5, 'shop', 1, 'buy', '', 'e1', '', " PERSON_1 "), "
+        "(6, 'shop', 1, 'buy', '', '', '', NULL), (7, 'shop', 1, 'buy', '', '', '', NULL);"
+        "INSERT INTO merganser.delivery VALUES (1, 7, 5, 1, '4.2.0', " PERSON_1 "), "
+        "(1, 7, 9, 0, '2.0.0', " PERSON_1 "), (1, 8, 3, 3, '5.1.1', NULL)");
+    PQfinish(pg);
+    assert_all_fail(fixture, MRG_STORE_ERROR_SCHEMA);
+    mrg_store_create(fixture->store, &error);
+    g_assert_no_error(error);
+    assert_pgsql(ANSWERS, "5 e1, 6 , 7  | 9 0, 5 1, 3 3");
+    record_answers(fixture, 20); /* once more: the first stays, the later time counts */
+    assert_pgsql(ANSWERS, "5 e1, 6 , 7  | 9 0, 20 1, 3 3");
+    g_assert_cmpuint(retain_hits(fixture, 7), ==, 3);
+    assert_pgsql(ANSWERS, "7  | 9 0, 20 1");
+}
+
+static void
+answers_go_in_batches(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    PGconn *pg = connect_pgsql();
+    run_pgsql(
+        pg,
+        "INSERT INTO merganser.delivery SELECT 1, n, n, 0, '', NULL FROM "
+        "generate_series(1, 25000) n;"
+        "INSERT INTO merganser.web_event (at, site, kind, name, anonymous, event, data) "
+        "SELECT n, 'shop', 1, 'buy', '', 'e' || n, '' FROM generate_series(1, 15000) n;"
+        "CREATE TABLE gone (transaction bigint, n bigint);"
+        "CREATE FUNCTION note_gone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "INSERT INTO gone SELECT txid_current(), count(*) FROM was; RETURN NULL; END $$;"
+        "CREATE TRIGGER note_gone AFTER DELETE ON merganser.delivery REFERENCING OLD TABLE "
+        "AS was FOR EACH STATEMENT EXECUTE FUNCTION note_gone()");
+    g_assert_cmpuint(retain_hits(fixture, 24001), ==, 24000 + 15000);
+    assert_pgsql("SELECT string_agg(n::text, ' ' ORDER BY transaction) FROM gone "
+                 "WHERE n > 0",
+                 "10000 10000 4000");
+    assert_pgsql("SELECT count(DISTINCT transaction) FROM gone WHERE n > 0", "3");
+    run_pgsql(pg, "DROP TABLE gone; DROP FUNCTION note_gone() CASCADE");
+    PQfinish(pg);
+    g_assert_cmpuint(retain_hits(fixture, G_MAXINT64), ==, 1000);
 }
 
 /* ---- what is copied into the person's row -------------------------------- */
@@ -508,6 +599,7 @@ const Case pgsql_only[] = {
     {"person/damaged", a_damaged_list_is_corrupt},
     {"fields/many", many_fields_come_back_in_their_order},
     {"months", months_are_made_ahead_and_dropped},
+    {"retain/batches", answers_go_in_batches},
     {NULL, NULL},
 };
 
@@ -515,6 +607,7 @@ const Case pgsql_empty[] = {
     {"schema/missing", missing_tables_are_an_error_of_schema},
     {"upgrade/1", tables_of_version_1_are_upgraded},
     {"upgrade/2", tables_of_version_2_are_upgraded},
+    {"upgrade/3", tables_of_version_3_are_upgraded},
     {NULL, NULL},
 };
 
