@@ -9,6 +9,7 @@
 #include "milter/policy/shared.h"
 
 #define TRIES 5
+#define EVENTS_MAX 1000 /* of a person, in which that of the hold is looked for */
 /* A message arrives when its transmission begins, and is held when it has ended. */
 #define ARRIVED_BEFORE_US (3600 * MRG_SECOND_US)
 #define ARRIVED_AFTER_US (60 * MRG_SECOND_US)
@@ -97,6 +98,34 @@ settled_verdict(const MrgDecision *decision)
     return MRG_VERDICT_HOLD;
 }
 
+typedef struct Carried {
+    const MrgMessageKey *message;
+    guint tracked;
+} Carried;
+
+static gboolean
+find_carried(const MrgPersonKey *person G_GNUC_UNUSED, const MrgEvent *event,
+             gpointer context)
+{
+    Carried *carried = context;
+    if (memcmp(&event->message, carried->message, sizeof *carried->message) == 0)
+        carried->tracked = event->tracked;
+    return !carried->tracked;
+}
+
+/* What the copy carries stands in the record of its hold.  It is said again of what becomes
+ * of it, since rates are of the copies that went out and carried something, and the record
+ * of the hold is the first to go with age. */
+static gboolean
+read_carried(const MrgRejudge *self, const MrgHold *hold, guint *tracked, GError **error)
+{
+    Carried carried = {&hold->message, 0};
+    gboolean is_read = mrg_store_events(self->people->store, &hold->person, EVENTS_MAX,
+                                        find_carried, &carried, error);
+    *tracked = carried.tracked;
+    return is_read;
+}
+
 static MrgCommit
 settle(const MrgRejudge *self, const MrgHold *hold, const Judged *judged,
        MrgVerdict verdict, GError **error)
@@ -119,7 +148,6 @@ settle(const MrgRejudge *self, const MrgHold *hold, const Judged *judged,
                           .kind = kinds[verdict]};
     MrgOutcome outcome = {.person = hold->person,
                           .message = hold->message,
-                          /* What it carries stands in the record of the hold. */
                           .event = {.at_us = self->now_us,
                                     .campaign = hold->campaign,
                                     .class_name = hold->class_name,
@@ -131,6 +159,9 @@ settle(const MrgRejudge *self, const MrgHold *hold, const Judged *judged,
                           .is_final = TRUE,
                           .until_us = until_us,
                           .n_shared = judged->standing.state.n_shared};
+    if (verdict != MRG_VERDICT_DROP &&
+        !read_carried(self, hold, &outcome.event.tracked, error))
+        return MRG_COMMIT_ERROR;
     outcome.history = mrg_history_append(&judged->standing.view.own, &send, policy,
                                          self->now_us, arena, error);
     if (!outcome.history)

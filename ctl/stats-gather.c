@@ -133,7 +133,7 @@ note_event(const MrgPersonKey *person G_GNUC_UNUSED, const MrgEvent *event,
         count_copy(gathering, &last);
         return TRUE;
     }
-    /* A copy that was held says what it carries then, and not when it goes. */
+    /* A copy that was held says what it carries then, whatever is said when it goes. */
     const Copy *before = g_hash_table_lookup(gathering->copies, &number);
     last.tracked |= before ? before->tracked : 0;
     g_hash_table_replace(gathering->copies, g_memdup2(&number, sizeof number),

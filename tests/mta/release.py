@@ -138,6 +138,23 @@ def a_copy_is_held_until_its_time(world):
 
 
 @tap.case
+def what_a_released_copy_carries_is_on_record(world):
+    """Rates are of the copies that carried something, and the record of the hold is older."""
+    people = two_people(world)
+    world.merganser.tool("consent", "grant", people[0], "track_open")
+    expected = n_held(world) + 2
+    mail = campaign(number="carried", first=[f"X-Campaign-Send-At: {later(3600)}"])
+    world.send(mail.replace(b"X-Campaign: spring", b"X-Campaign: carried"), people)
+    wait_for(lambda: n_held(world) == expected, 30, "copies in the hold queue")
+    tap.contains(release(world, "--campaign", "carried"), "2 released", "release")
+    delivered(world, 2)
+    for _ in range(2):
+        stats = json.loads(world.merganser.tool("stats", "carried", "--json").stdout)
+        tap.equal((stats["sent"], stats["opens"]["of"]), (2, 1), "sent, and with a pixel")
+        change(world, "DELETE FROM event WHERE verdict = 4 AND campaign = 'carried'")
+
+
+@tap.case
 def what_is_due_goes_and_the_rest_stays(world):
     people = two_people(world)
     hold(world, "soon", [people[0]], seconds=2)
