@@ -11,6 +11,9 @@ typedef struct Listing {
     gpointer context;
     GError *fault;
     MrgPersonVisit person;
+    MrgHomeVisit home;
+    MrgEngagementVisit engagement;
+    const char *field;
     MrgEventVisit event;
     MrgSuppressionVisit suppression;
     MrgHoldVisit hold;
@@ -48,6 +51,57 @@ mrg_store_list(const MrgStore *store, gsize limit, MrgPersonVisit visit, gpointe
     return end_listing(
         &listing, store->api->list(store->instance, limit, visit_person, &listing, error),
         error);
+}
+
+static gboolean
+visit_home(const MrgPersonKey *person, const char *address, const MrgField *field,
+           gpointer context)
+{
+    Listing *listing = context;
+    if (!address || !g_utf8_validate(address, -1, NULL))
+        return mrg_store_fail(&listing->fault, "people: an address is not UTF-8");
+    return mrg_store_check_field(person, listing->field, field, &listing->fault) &&
+           listing->home(person, address, field, listing->context);
+}
+
+/* A name that is none is that of no field, so that what the store answers does not count.
+ */
+static gboolean
+visit_home_alone(const MrgPersonKey *person, const char *address,
+                 const MrgField *field G_GNUC_UNUSED, gpointer context)
+{
+    return visit_home(person, address, &(MrgField){.type = MRG_FIELD_MISSING}, context);
+}
+
+gboolean
+mrg_store_homes(const MrgStore *store, const char *field, MrgHomeVisit visit,
+                gpointer context, GError **error)
+{
+    gboolean is_name = mrg_field_is_name(field);
+    Listing listing = {.context = context, .home = visit, .field = is_name ? field : "-"};
+    return end_listing(&listing,
+                       store->api->homes(store->instance, listing.field,
+                                         is_name ? visit_home : visit_home_alone, &listing,
+                                         error),
+                       error);
+}
+
+static gboolean
+visit_engagement(const MrgPersonKey *person, const char *lines, gpointer context)
+{
+    Listing *listing = context;
+    return mrg_store_check_engagement(person, lines, &listing->fault) &&
+           listing->engagement(person, lines, listing->context);
+}
+
+gboolean
+mrg_store_engagements(const MrgStore *store, MrgEngagementVisit visit, gpointer context,
+                      GError **error)
+{
+    Listing listing = {.context = context, .engagement = visit};
+    return end_listing(
+        &listing,
+        store->api->engagements(store->instance, visit_engagement, &listing, error), error);
 }
 
 static gboolean

@@ -142,6 +142,8 @@ static const struct {
     MEMBER(links),
     MEMBER(campaign_name),
     MEMBER(link_target),
+    MEMBER(homes),
+    MEMBER(engagements),
 };
 
 /* The first that is not there; NULL when it is complete. */

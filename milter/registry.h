@@ -84,6 +84,11 @@ gboolean mrg_store_events(const MrgStore *store, const MrgPersonKey *person, gsi
 gboolean mrg_store_list(const MrgStore *store, gsize limit, MrgPersonVisit visit,
                         gpointer context, GError **error);
 
+/* A field by a name that is none is MISSING. */
+gboolean mrg_store_homes(const MrgStore *store, const char *field, MrgHomeVisit visit,
+                         gpointer context, GError **error);
+gboolean mrg_store_engagements(const MrgStore *store, MrgEngagementVisit visit,
+                               gpointer context, GError **error);
 gboolean mrg_store_schema_version(const MrgStore *store, guint *is, guint *needed,
                                   GError **error);
 /* n_rows and n_ended below may be NULL. */

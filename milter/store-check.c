@@ -261,6 +261,13 @@ is_engagement(const char *text, gsize length)
     return TRUE;
 }
 
+gboolean
+mrg_store_check_engagement(const MrgPersonKey *person, const char *lines, GError **error)
+{
+    return (lines && is_engagement(lines, strlen(lines))) ||
+           fail_person(error, person, "engagement is malformed");
+}
+
 static gboolean
 is_repeat_sound(const MrgState *state)
 {

@@ -47,6 +47,8 @@ gboolean mrg_store_check_state(const MrgPersonKey *person, const MrgPersonKey *s
                                gsize n_shared, const MrgState *state, GError **error);
 gboolean mrg_store_check_event(const MrgPersonKey *person, const MrgEvent *event,
                                GError **error);
+gboolean mrg_store_check_engagement(const MrgPersonKey *person, const char *lines,
+                                    GError **error);
 gboolean mrg_store_check_suppression(const MrgPersonKey *person,
                                      const MrgSuppression *suppression, GError **error);
 gboolean mrg_store_check_hit(const MrgHitRow *hit, GError **error);

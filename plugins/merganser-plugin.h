@@ -20,7 +20,7 @@
  *   1.1  store: list
  *   2.0  accounts that people share, holds, engagement, the whole administration
  *   3.0  events: tracked, message; holds: list; hits and what else the world answers;
- *        names and targets of numbers
+ *        names and targets of numbers; events_since in order; homes, engagements
  */
 #ifndef MRG_PLUGIN_H
 #define MRG_PLUGIN_H
@@ -354,6 +354,10 @@ typedef gboolean (*MrgEventVisit)(const MrgPersonKey *person, const MrgEvent *ev
                                   gpointer context);
 /* One person who has a profile. */
 typedef gboolean (*MrgPersonVisit)(const char *address, gpointer context);
+typedef gboolean (*MrgHomeVisit)(const MrgPersonKey *person, const char *address,
+                                 const MrgField *field, gpointer context);
+typedef gboolean (*MrgEngagementVisit)(const MrgPersonKey *person, const char *lines,
+                                       gpointer context);
 typedef gboolean (*MrgHitVisit)(const MrgHitRow *hit, gpointer context);
 typedef gboolean (*MrgDeliveryVisit)(const MrgDelivery *delivery, gpointer context);
 typedef gboolean (*MrgLinkVisit)(guint32 number, const char *target, gpointer context);
@@ -469,8 +473,7 @@ typedef struct MrgStoreApi {
      */
     gboolean (*events)(gpointer store, const MrgPersonKey *person, gsize limit,
                        MrgEventVisit visit, gpointer context, GError **error);
-    /* All events from since_us on; those of one person oldest first, of one time as they
-     * were recorded. */
+    /* All events from since_us on by their times, of one time as they were recorded. */
     gboolean (*events_since)(gpointer store, gint64 since_us, MrgEventVisit visit,
                              gpointer context, GError **error);
 
@@ -514,6 +517,16 @@ typedef struct MrgStoreApi {
     MrgFetch (*link_target)(gpointer store, guint32 campaign, guint32 number,
                             const char **target, const MrgMemory *memory,
                             gint64 deadline_us, GError **error);
+
+    /* ---- everybody at once, in any order */
+    /* Whom people count together with: those who have a profile, with their address and one
+     * field of it, MISSING where it is not there. */
+    gboolean (*homes)(gpointer store, const char *field, MrgHomeVisit visit,
+                      gpointer context, GError **error);
+    /* Those whose current consent to the purpose "profile" is granted, with lines as in
+     * MrgState. */
+    gboolean (*engagements)(gpointer store, MrgEngagementVisit visit, gpointer context,
+                            GError **error);
 } MrgStoreApi;
 
 /* ---- sink ------------------------------------------------------------- */

@@ -131,28 +131,6 @@ mrg_memory_events(gpointer store, const MrgPersonKey *key, gsize limit, MrgEvent
     return TRUE;
 }
 
-gboolean
-mrg_memory_events_since(gpointer store, gint64 since_us, MrgEventVisit visit,
-                        gpointer context, GError **error G_GNUC_UNUSED)
-{
-    MrgMemoryStore *self = store;
-    GHashTableIter each;
-    gpointer key, value;
-    gboolean is_wanted = TRUE;
-    pthread_mutex_lock(&self->lock);
-    g_hash_table_iter_init(&each, self->people);
-    while (is_wanted && g_hash_table_iter_next(&each, &key, &value)) {
-        const MrgMemoryPerson *person = value;
-        for (guint i = 0; i < person->events->len && is_wanted; i++) {
-            const MrgMemoryEvent *row = g_ptr_array_index(person->events, i);
-            if (row->event.at_us >= since_us)
-                is_wanted = visit(key, &row->event, context);
-        }
-    }
-    pthread_mutex_unlock(&self->lock);
-    return TRUE;
-}
-
 static gint
 compare_events(gconstpointer a, gconstpointer b, gpointer order G_GNUC_UNUSED)
 {
@@ -164,21 +142,21 @@ compare_events(gconstpointer a, gconstpointer b, gpointer order G_GNUC_UNUSED)
 }
 
 /* Of every event it is known whose it is: by the person that holds it. */
-gboolean
-mrg_memory_campaign_events(gpointer store, const char *campaign, MrgEventVisit visit,
-                           gpointer context, GError **error G_GNUC_UNUSED)
+static void
+visit_sorted(MrgMemoryStore *self, const char *campaign, gint64 since_us,
+             MrgEventVisit visit, gpointer context)
 {
-    MrgMemoryStore *self = store;
     GHashTableIter each;
-    gpointer key, value;
+    gpointer value;
     g_autoptr(GPtrArray) found = g_ptr_array_new();
     pthread_mutex_lock(&self->lock);
     g_hash_table_iter_init(&each, self->people);
-    while (g_hash_table_iter_next(&each, &key, &value)) {
+    while (g_hash_table_iter_next(&each, NULL, &value)) {
         const MrgMemoryPerson *person = value;
         for (guint i = 0; i < person->events->len; i++) {
             MrgMemoryEvent *row = g_ptr_array_index(person->events, i);
-            if (strcmp(row->event.campaign, campaign) == 0)
+            if (row->event.at_us >= since_us &&
+                (!campaign || strcmp(row->event.campaign, campaign) == 0))
                 g_ptr_array_add(found, row);
         }
     }
@@ -189,6 +167,21 @@ mrg_memory_campaign_events(gpointer store, const char *campaign, MrgEventVisit v
             break;
     }
     pthread_mutex_unlock(&self->lock);
+}
+
+gboolean
+mrg_memory_events_since(gpointer store, gint64 since_us, MrgEventVisit visit,
+                        gpointer context, GError **error G_GNUC_UNUSED)
+{
+    visit_sorted(store, NULL, since_us, visit, context);
+    return TRUE;
+}
+
+gboolean
+mrg_memory_campaign_events(gpointer store, const char *campaign, MrgEventVisit visit,
+                           gpointer context, GError **error G_GNUC_UNUSED)
+{
+    visit_sorted(store, campaign, G_MININT64, visit, context);
     return TRUE;
 }
 

@@ -85,6 +85,10 @@ gboolean mrg_memory_suppression_holds(const MrgSuppression *suppression, gint64 
 void mrg_memory_put_profile(MrgMemoryStore *self, const MrgProfile *profile);
 gboolean mrg_memory_import(gpointer store, MrgProfileNext next, gpointer context,
                            guint64 *n_imported, GError **error);
+gboolean mrg_memory_homes(gpointer store, const char *field, MrgHomeVisit visit,
+                          gpointer context, GError **error);
+gboolean mrg_memory_engagements(gpointer store, MrgEngagementVisit visit, gpointer context,
+                                GError **error);
 gboolean mrg_memory_list(gpointer store, gsize limit, MrgPersonVisit visit,
                          gpointer context, GError **error);
 gboolean mrg_memory_suppressions(gpointer store, const MrgPersonKey *person, gint64 now_us,

@@ -303,6 +303,66 @@ mrg_memory_import(gpointer store, MrgProfileNext next, gpointer context,
 }
 
 gboolean
+mrg_memory_homes(gpointer store, const char *field, MrgHomeVisit visit, gpointer context,
+                 GError **error G_GNUC_UNUSED)
+{
+    MrgMemoryStore *self = store;
+    GHashTableIter each;
+    gpointer key, data;
+    gboolean is_wanted = TRUE;
+    pthread_mutex_lock(&self->lock);
+    g_hash_table_iter_init(&each, self->people);
+    while (is_wanted && g_hash_table_iter_next(&each, &key, &data)) {
+        const MrgMemoryPerson *person = data;
+        const MrgMemoryValue *value = g_hash_table_lookup(person->fields, field);
+        MrgField found = {.type = MRG_FIELD_MISSING};
+        if (value)
+            found = (MrgField){value->type, value->text, value->length};
+        if (person->address)
+            is_wanted = visit(key, person->address, &found, context);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return TRUE;
+}
+
+static gboolean
+agrees_to_profile(const MrgMemoryPerson *person)
+{
+    g_autoptr(GPtrArray) current = mrg_memory_current_consents(person);
+    for (guint i = 0; i < current->len; i++) {
+        const MrgConsent *consent = g_ptr_array_index(current, i);
+        if (strcmp(consent->purpose, "profile") == 0)
+            return consent->state == MRG_CONSENT_GRANTED;
+    }
+    return FALSE;
+}
+
+gboolean
+mrg_memory_engagements(gpointer store, MrgEngagementVisit visit, gpointer context,
+                       GError **error G_GNUC_UNUSED)
+{
+    MrgMemoryStore *self = store;
+    GHashTableIter each;
+    gpointer key, data;
+    gboolean is_wanted = TRUE;
+    pthread_mutex_lock(&self->lock);
+    g_hash_table_iter_init(&each, self->people);
+    while (is_wanted && g_hash_table_iter_next(&each, &key, &data)) {
+        const MrgMemoryPerson *person = data;
+        g_autoptr(GString) lines = g_string_new(NULL);
+        for (guint i = 0; i < person->engagements->len; i++) {
+            const MrgEngagement *act = g_ptr_array_index(person->engagements, i);
+            g_string_append_printf(lines, "%" G_GINT64_FORMAT " %s\n", act->at_us,
+                                   act->kind);
+        }
+        if (agrees_to_profile(person))
+            is_wanted = visit(key, lines->str, context);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return TRUE;
+}
+
+gboolean
 mrg_memory_list(gpointer store, gsize limit, MrgPersonVisit visit, gpointer context,
                 GError **error G_GNUC_UNUSED)
 {

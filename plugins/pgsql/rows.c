@@ -79,6 +79,8 @@ typedef struct Listing {
     union {
         MrgEventVisit event;
         MrgPersonVisit person;
+        MrgHomeVisit home;
+        MrgEngagementVisit engagement;
         MrgHoldVisit hold;
         MrgSuppressionVisit suppression;
         MrgRowVisit row;
@@ -165,6 +167,53 @@ mrg_pgsql_list(gpointer store, gsize limit, MrgPersonVisit visit, gpointer conte
         "SELECT address FROM merganser.profile ORDER BY key LIMIT %" G_GSIZE_FORMAT,
         MIN(limit, (gsize) G_MAXINT));
     return mrg_pgsql_visit_query(store, query, visit_person, &listing, "people", error);
+}
+
+/* A field is the digit of its type, and its text. */
+static gboolean
+visit_home(const PGresult *result, int row, gpointer context)
+{
+    const Listing *listing = context;
+    MrgPersonKey person;
+    MrgField field = {.type = MRG_FIELD_MISSING};
+    const char *text = PQgetvalue(result, row, 2);
+    if (*text)
+        field = (MrgField){(MrgFieldType) (*text - '0'), text + 1, strlen(text + 1)};
+    return mrg_pgsql_get_key(result, row, 0, person.bytes) &&
+           listing->visit.home(&person, PQgetvalue(result, row, 1), &field,
+                               listing->context);
+}
+
+gboolean
+mrg_pgsql_homes(gpointer store, const char *field, MrgHomeVisit visit, gpointer context,
+                GError **error)
+{
+    Listing listing = {.visit.home = visit, .context = context};
+    g_autofree char *name = quote(field);
+    g_autofree char *query =
+        g_strdup_printf("SELECT key, address, fields ->> %s FROM merganser.profile", name);
+    return mrg_pgsql_visit_query(store, query, visit_home, &listing, "people", error);
+}
+
+static gboolean
+visit_engagement(const PGresult *result, int row, gpointer context)
+{
+    const Listing *listing = context;
+    MrgPersonKey person;
+    return mrg_pgsql_get_key(result, row, 0, person.bytes) &&
+           listing->visit.engagement(&person, PQgetvalue(result, row, 1), listing->context);
+}
+
+gboolean
+mrg_pgsql_engagements(gpointer store, MrgEngagementVisit visit, gpointer context,
+                      GError **error)
+{
+    static const char query[] =
+        "SELECT key, p.engagement FROM merganser.consent JOIN merganser.person p "
+        "USING (key) WHERE purpose = 'profile' AND state = 1";
+    Listing listing = {.visit.engagement = visit, .context = context};
+    return mrg_pgsql_visit_query(store, query, visit_engagement, &listing, "engagements",
+                                 error);
 }
 
 static gboolean

@@ -44,6 +44,10 @@ gboolean mrg_pgsql_end_suppression(gpointer store, const MrgPersonKey *person,
                                    guint64 *n_ended, GError **error);
 gboolean mrg_pgsql_end_hold(gpointer store, const MrgMessageKey *message, GError **error);
 
+gboolean mrg_pgsql_homes(gpointer store, const char *field, MrgHomeVisit visit,
+                         gpointer context, GError **error);
+gboolean mrg_pgsql_engagements(gpointer store, MrgEngagementVisit visit, gpointer context,
+                               GError **error);
 gboolean mrg_pgsql_list(gpointer store, gsize limit, MrgPersonVisit visit, gpointer context,
                         GError **error);
 gboolean mrg_pgsql_rows_of(gpointer store, const MrgPersonKey *person, MrgRowVisit visit,

@@ -235,6 +235,56 @@ mrg_sqlite_list(gpointer store, gsize limit, MrgPersonVisit visit, gpointer cont
 }
 
 static gboolean
+visit_home(sqlite3_stmt *statement, MrgHomeVisit visit, gpointer context)
+{
+    MrgPersonKey person;
+    MrgField field = {.type = MRG_FIELD_MISSING};
+    mrg_sqlite_take_key(statement, 0, person.bytes);
+    if (sqlite3_column_type(statement, 2) != SQLITE_NULL) {
+        field.type = (MrgFieldType) sqlite3_column_int(statement, 2);
+        field.text = (const char *) sqlite3_column_text(statement, 3);
+        field.length = (gsize) sqlite3_column_bytes(statement, 3);
+    }
+    return visit(&person, (const char *) sqlite3_column_text(statement, 1), &field,
+                 context);
+}
+
+gboolean
+mrg_sqlite_homes(gpointer store, const char *field, MrgHomeVisit visit, gpointer context,
+                 GError **error)
+{
+    MrgSqliteConnection *connection = mrg_sqlite_borrow_long(store, FALSE, error);
+    if (!connection)
+        return FALSE;
+    sqlite3_stmt *statement = mrg_sqlite_fresh(connection, MRG_SQL_HOMES);
+    mrg_sqlite_bind(statement, 1, field);
+    gboolean is_done = FALSE, is_wanted = TRUE;
+    while (is_wanted && mrg_sqlite_next(statement, "people", &is_done, error))
+        is_wanted = visit_home(statement, visit, context);
+    mrg_sqlite_return(store, connection);
+    return is_done || !is_wanted;
+}
+
+gboolean
+mrg_sqlite_engagements(gpointer store, MrgEngagementVisit visit, gpointer context,
+                       GError **error)
+{
+    MrgSqliteConnection *connection = mrg_sqlite_borrow_long(store, FALSE, error);
+    if (!connection)
+        return FALSE;
+    sqlite3_stmt *statement = mrg_sqlite_fresh(connection, MRG_SQL_ENGAGEMENTS);
+    gboolean is_done = FALSE, is_wanted = TRUE;
+    while (is_wanted && mrg_sqlite_next(statement, "engagements", &is_done, error)) {
+        MrgPersonKey person;
+        mrg_sqlite_take_key(statement, 0, person.bytes);
+        is_wanted =
+            visit(&person, (const char *) sqlite3_column_text(statement, 1), context);
+    }
+    mrg_sqlite_return(store, connection);
+    return is_done || !is_wanted;
+}
+
+static gboolean
 visit_suppression(sqlite3_stmt *statement, MrgSuppressionVisit visit, gpointer context)
 {
     MrgPersonKey person;

@@ -36,6 +36,11 @@ static const char *const statements[MRG_SQL_N] = {
         "SELECT at, campaign, class, sender, tags, verdict, reason, key, tracked, message "
         "FROM event WHERE at >= ?1 ORDER BY at, id",
     [MRG_SQL_PEOPLE] = "SELECT address FROM profile ORDER BY key LIMIT ?1",
+    [MRG_SQL_HOMES] = "SELECT p.key, p.address, f.type, f.value FROM profile p "
+                      "LEFT JOIN field f ON f.key = p.key AND f.name = ?1",
+    [MRG_SQL_ENGAGEMENTS] =
+        "SELECT c.key, p.engagement FROM consent c JOIN person p ON p.key = c.key "
+        "WHERE c.purpose = 'profile' AND c.state = 1",
     [MRG_SQL_CAMPAIGN] = "SELECT number FROM campaign WHERE name = ?1",
     [MRG_SQL_ADD_CAMPAIGN] = "INSERT INTO campaign (name) VALUES (?1) "
                              "ON CONFLICT (name) DO NOTHING",

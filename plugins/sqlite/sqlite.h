@@ -45,6 +45,8 @@ typedef enum {
     MRG_SQL_EVENTS,
     MRG_SQL_EVENTS_SINCE,
     MRG_SQL_PEOPLE,
+    MRG_SQL_HOMES,
+    MRG_SQL_ENGAGEMENTS,
     MRG_SQL_CAMPAIGN,
     MRG_SQL_ADD_CAMPAIGN,
     MRG_SQL_ADD_PERSON,
@@ -209,6 +211,10 @@ gboolean mrg_sqlite_put_suppression(const MrgSqliteConnection *connection,
 /* Within a transaction. */
 gboolean mrg_sqlite_put_profile(const MrgSqliteConnection *connection,
                                 const MrgProfile *profile, GError **error);
+gboolean mrg_sqlite_homes(gpointer store, const char *field, MrgHomeVisit visit,
+                          gpointer context, GError **error);
+gboolean mrg_sqlite_engagements(gpointer store, MrgEngagementVisit visit, gpointer context,
+                                GError **error);
 gboolean mrg_sqlite_list(gpointer store, gsize limit, MrgPersonVisit visit,
                          gpointer context, GError **error);
 gboolean mrg_sqlite_suppressions(gpointer store, const MrgPersonKey *person, gint64 now_us,

@@ -246,6 +246,7 @@ note_event(const MrgPersonKey *who, const MrgEvent *event, gpointer context)
     g_assert_cmpstr(event->tags, ==, "spring \xc3\xa9t\xc3\xa9");
     g_assert_cmpuint(who->bytes[0], <, 3);
     g_string_append_printf(texts[who->bytes[0]], "%s ", event->campaign);
+    g_string_append_printf(texts[0], "%s ", event->campaign);
     return TRUE;
 }
 
@@ -279,18 +280,19 @@ events_are_in_the_order_of_their_times(Fixture *fixture, gconstpointer plugin G_
     g_assert_cmpstr(none, ==, "");
 
     g_autoptr(GError) error = NULL;
-    GString *texts[3] = {NULL, g_string_new(NULL), g_string_new(NULL)};
+    GString *texts[3] = {g_string_new(NULL), g_string_new(NULL), g_string_new(NULL)};
     mrg_store_events_since(fixture->store, 10, note_event, texts, &error);
     g_assert_no_error(error);
     g_assert_cmpstr(texts[1]->str, ==, "early first second late ");
     g_assert_cmpstr(texts[2]->str, ==, "other ");
-    for (gsize i = 1; i < 3; i++)
+    g_assert_cmpstr(texts[0]->str, ==, "other early first second late ");
+    for (gsize i = 0; i < 3; i++)
         g_string_truncate(texts[i], 0);
     mrg_store_events_since(fixture->store, 20, note_event, texts, &error);
     g_assert_no_error(error);
     g_assert_cmpstr(texts[1]->str, ==, "first second late ");
     g_assert_cmpstr(texts[2]->str, ==, "");
-    for (gsize i = 1; i < 3; i++)
+    for (gsize i = 0; i < 3; i++)
         g_string_free(texts[i], TRUE);
 }
 

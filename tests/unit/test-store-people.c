@@ -206,6 +206,101 @@ a_suppression_begins_anew_or_grows(Fixture *fixture, gconstpointer plugin G_GNUC
     assert_suppressions(fixture, &key, 0, 99, "1 all unsubscribed 60-0");
 }
 
+/* ---- everybody at once ---------------------------------------------------- */
+
+static gboolean
+note_home(const MrgPersonKey *who, const char *address, const MrgField *home,
+          gpointer context)
+{
+    g_autofree char *line = home->type == MRG_FIELD_MISSING
+                                ? g_strdup_printf("%s of nobody", address)
+                                : g_strdup_printf("%s %d %.*s", address, home->type,
+                                                  (int) home->length, home->text);
+    g_assert_cmpuint(who->bytes[0], <, 5);
+    g_ptr_array_index((GPtrArray *) context, who->bytes[0]) = g_steal_pointer(&line);
+    return TRUE;
+}
+
+static void
+assert_homes(const Fixture *fixture, const char *name, const char *const expected[5])
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+    g_ptr_array_set_size(lines, 5);
+    mrg_store_homes(fixture->store, name, note_home, lines, &error);
+    g_assert_no_error(error);
+    for (guint i = 0; i < lines->len; i++)
+        g_assert_cmpstr(g_ptr_array_index(lines, i), ==, expected[i]);
+}
+
+static void
+homes_are_those_of_profiles(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    MrgProfileField fields[] = {{"home", field(MRG_FIELD_STRING, "h'1")},
+                                {"home", field(MRG_FIELD_NUMBER, "12")},
+                                {"name", field(MRG_FIELD_STRING, "Ann")}};
+    MrgSuppression gone = {"all", "bounced", 10, 0};
+    const MrgProfile profiles[] = {
+        {.person = person(1), .address = "a@b.c", .fields = &fields[0], .n_fields = 1},
+        {.person = person(2), .address = "b@b.c", .fields = &fields[1], .n_fields = 1},
+        {.person = person(3), .address = "c@b.c", .fields = &fields[2], .n_fields = 1},
+        {.person = person(4), .suppressions = &gone, .n_suppressions = 1}};
+    import(fixture, profiles, G_N_ELEMENTS(profiles));
+    assert_homes(
+        fixture, "home",
+        (const char *[]){NULL, "a@b.c 4 h'1", "b@b.c 3 12", "c@b.c of nobody", NULL});
+    assert_homes(fixture, "",
+                 (const char *[]){NULL, "a@b.c of nobody", "b@b.c of nobody",
+                                  "c@b.c of nobody", NULL});
+}
+
+static gboolean
+note_acts(const MrgPersonKey *who, const char *lines, gpointer context)
+{
+    g_string_append_printf(context, "%u: %s", who->bytes[0], lines);
+    return TRUE;
+}
+
+static void
+engagements_are_those_of_who_agreed(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    MrgEngagement acts[] = {{"open", 20}, {"click", 10}};
+    MrgConsent is[] = {{"profile", MRG_CONSENT_GRANTED, 5, ""},
+                       {"profile", MRG_CONSENT_DENIED, 6, ""},
+                       {"predict", MRG_CONSENT_GRANTED, 7, ""}};
+    const MrgProfile profiles[] = {{.person = person(1),
+                                    .engagements = acts,
+                                    .n_engagements = 2,
+                                    .consents = is,
+                                    .n_consents = 1},
+                                   {.person = person(2),
+                                    .engagements = acts,
+                                    .n_engagements = 2,
+                                    .consents = is,
+                                    .n_consents = 2},
+                                   {.person = person(3),
+                                    .engagements = acts,
+                                    .n_engagements = 2,
+                                    .consents = &is[2],
+                                    .n_consents = 1}};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GString) found = g_string_new(NULL);
+    import(fixture, profiles, G_N_ELEMENTS(profiles));
+    mrg_store_engagements(fixture->store, note_acts, found, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(found->str, ==, "1: 10 click\n20 open\n");
+    MrgProfile quiet = {.person = person(2), .consents = is, .n_consents = 1};
+    is[0].at_us = 9;
+    import(fixture, &quiet, 1);
+    MrgConsent withdrawn = {"profile", MRG_CONSENT_DENIED, 10, ""};
+    MrgProfile left = {.person = person(1), .consents = &withdrawn, .n_consents = 1};
+    import(fixture, &left, 1);
+    g_string_truncate(found, 0);
+    mrg_store_engagements(fixture->store, note_acts, found, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(found->str, ==, "2: 10 click\n20 open\n");
+}
+
 /* ---- engagement ------------------------------------------------------------ */
 
 static void
@@ -521,6 +616,8 @@ const Case store_people[] = {
     {"suppression/anew", a_suppression_begins_anew_or_grows},
     {"engagement/sorted", engagement_is_sorted_and_raises_the_version},
     {"engagement/newest", the_newest_engagement_is_kept},
+    {"everybody/homes", homes_are_those_of_profiles},
+    {"everybody/engagements", engagements_are_those_of_who_agreed},
     {"rows/of", rows_come_from_every_table},
     {"rows/search", search_takes_text_as_it_stands},
     {"erase/tombstone", erasure_leaves_a_tombstone},
