@@ -11,13 +11,14 @@
 #include "ctl/terminal.h"
 #include "ctl/words.h"
 #include "milter/clock.h"
+#include "milter/policy/adaptive.h"
 #include "milter/policy/cap.h"
-#include "milter/policy/history.h"
 
 #define BUCKETS 15 /* the last one is open */
 #define BAR_CELLS 40
 #define WEEK_US (7 * 86400 * MRG_SECOND_US)
 #define STEP_EVENTS 8192
+#define RESET_EVENTS 64
 
 typedef struct Bucket {
     guint64 n_people, n_mails, n_complained, n_unsubscribed;
@@ -30,6 +31,8 @@ typedef struct Report {
     Bucket buckets[BUCKETS]; /* [n]: over n - 1 to n mails a week; [0]: none */
     guint64 *n_at_cap;       /* people at each cap now */
     guint64 n_events;
+    guint64 n_strays;
+    MrgArena *arena; /* of one event or person */
     MrgProgress progress;
 } Report;
 
@@ -43,7 +46,9 @@ visit_event(const MrgPersonKey *key, const MrgEvent *event, gpointer context)
         return TRUE;
     MrgReplayPerson *person = mrg_replay_person(&self->replay, key);
     person->n_counted += event->at_us >= self->since_us;
-    mrg_replay_add(&self->replay, person, event, 0);
+    mrg_replay_add(&self->replay, person, event, 0, self->arena);
+    if (self->n_events % RESET_EVENTS == 0)
+        mrg_arena_reset(self->arena);
     return TRUE;
 }
 
@@ -70,26 +75,41 @@ visit_suppression(const MrgPersonKey *key, const MrgSuppression *suppression,
     return TRUE;
 }
 
+/* Without what is reserved: mail of every class is at the cap then. */
+static guint
+limit_of(const MrgCap *cap, const MrgStateView *view, gint64 now_us)
+{
+    return cap->is_adaptive ? mrg_adaptive_limit(cap, view, now_us) : cap->limit;
+}
+
+static void
+sort_person(Report *self, MrgReplayPerson *person)
+{
+    static const MrgCandidate anyone = {.campaign = "", .class_name = ""};
+    MrgState state;
+    MrgStateView view;
+    Bucket *bucket = bucket_of(self, person->n_counted);
+    bucket->n_people++;
+    bucket->n_mails += person->n_counted;
+    self->n_strays += mrg_replay_is_stray(&self->replay, person);
+    mrg_replay_view(person, self->now_us, &state, &view);
+    for (gsize i = 0; i < self->policy->n_caps; i++) {
+        const MrgCap *cap = &self->policy->caps[i];
+        self->n_at_cap[i] += mrg_cap_used(cap, &view, &anyone, self->now_us) >=
+                             limit_of(cap, &view, self->now_us);
+    }
+}
+
 static void
 sort_people(Report *self)
 {
-    static const MrgState empty = {0};
-    static const MrgCandidate anyone = {.campaign = "", .class_name = ""};
     GHashTableIter each;
     gpointer data;
     g_hash_table_iter_init(&each, self->replay.people);
     while (g_hash_table_iter_next(&each, NULL, &data)) {
-        const MrgReplayPerson *person = data;
-        const MrgStateView view = {.state = &empty,
-                                   .own = {.list = person->sends, .n = person->n_sends}};
-        Bucket *bucket = bucket_of(self, person->n_counted);
-        bucket->n_people++;
-        bucket->n_mails += person->n_counted;
-        for (gsize i = 0; i < self->policy->n_caps; i++) {
-            const MrgCap *cap = &self->policy->caps[i];
-            self->n_at_cap[i] +=
-                mrg_cap_used(cap, &view, &anyone, self->now_us) >= cap->limit;
-        }
+        MrgReplayPerson *person = data;
+        if (person->has_events)
+            sort_person(self, person);
     }
 }
 
@@ -119,7 +139,7 @@ print_bucket(const Bucket *bucket, guint at, guint64 n_most, guint64 n_people)
 static void
 print_table(const Report *self)
 {
-    guint64 n_people = g_hash_table_size(self->replay.people), n_most = 0;
+    guint64 n_people = self->replay.n_people, n_most = 0;
     for (guint i = 0; i < BUCKETS; i++)
         n_most = MAX(n_most, self->buckets[i].n_people);
     g_print("%-8s %-40s %9s %6s %10s %10s\n", "a week", "", "people", "share", "complain",
@@ -132,6 +152,10 @@ print_table(const Report *self)
         g_print("at cap %-20s %9" G_GUINT64_FORMAT " people, %.1f%%\n",
                 self->policy->caps[i].name, self->n_at_cap[i],
                 share(self->n_at_cap[i], n_people));
+    if (self->n_strays)
+        g_print("%" G_GUINT64_FORMAT " people have no profile, so that their domain is not "
+                "known: each counts alone\n",
+                self->n_strays);
 }
 
 static void
@@ -153,20 +177,21 @@ print_json(const Report *self)
         json_array_append_new(caps,
                               json_pack("{s:s,s:I}", "cap", self->policy->caps[i].name,
                                         "people_at_it", (json_int_t) self->n_at_cap[i]));
-    mrg_print_json(json_pack("{s:s,s:I,s:o,s:o}", "since", since, "people",
-                             (json_int_t) g_hash_table_size(self->replay.people), "weeks",
-                             buckets, "caps", caps));
+    mrg_print_json(json_pack("{s:s,s:I,s:I,s:o,s:o}", "since", since, "people",
+                             (json_int_t) self->replay.n_people, "people_of_unknown_domain",
+                             (json_int_t) self->n_strays, "weeks", buckets, "caps", caps));
 }
 
 /* ---- the verb ---- */
 
 static gboolean
-read_all(Report *self, const MrgStore *store, GError **error)
+read_all(Report *self, MrgPeople *people, GError **error)
 {
     gint64 from_us = MIN(self->since_us, self->now_us - self->replay.horizon_us);
-    return mrg_store_events_since(store, from_us, visit_event, self, error) &&
-           mrg_store_suppressions(store, NULL, self->now_us, G_MAXINT32, visit_suppression,
-                                  self, error);
+    return mrg_replay_read(&self->replay, people, self->now_us, error) &&
+           mrg_store_events_since(people->store, from_us, visit_event, self, error) &&
+           mrg_store_suppressions(people->store, NULL, self->now_us, G_MAXINT32,
+                                  visit_suppression, self, error);
 }
 
 static int
@@ -177,10 +202,11 @@ report(MrgPeople *people, const MrgTool *tool, gint64 since_us, gint64 now_us)
     Report self = {.policy = policy,
                    .since_us = since_us,
                    .now_us = now_us,
-                   .n_at_cap = mrg_arena_array(people->arena, guint64, policy->n_caps)};
-    mrg_replay_init(&self.replay, mrg_policy_horizon_us(policy));
+                   .n_at_cap = g_new0(guint64, policy->n_caps),
+                   .arena = people->arena};
+    mrg_replay_init(&self.replay, policy);
     mrg_progress_begin(&self.progress, "events", NULL);
-    gboolean is_done = read_all(&self, people->store, &error);
+    gboolean is_done = read_all(&self, people, &error);
     mrg_progress_end(&self.progress);
     if (is_done) {
         sort_people(&self);
@@ -190,6 +216,7 @@ report(MrgPeople *people, const MrgTool *tool, gint64 since_us, gint64 now_us)
             print_table(&self);
     }
     mrg_replay_clear(&self.replay);
+    g_free(self.n_at_cap);
     return is_done ? EX_OK : mrg_verb_fail(error);
 }
 

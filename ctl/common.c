@@ -65,9 +65,8 @@ mrg_people_load(MrgPeople *people, const MrgPersonKey *person, MrgState *state)
     return mrg_verb_fail(error);
 }
 
-/* What the person's profile says in the field, as text; NULL for nothing. */
-static const char *
-text_of(const MrgField *field, MrgArena *arena)
+const char *
+mrg_people_text(const MrgField *field, MrgArena *arena)
 {
     gboolean is_text = field->type == MRG_FIELD_STRING || field->type == MRG_FIELD_NUMBER;
     return is_text && field->length ? mrg_arena_dup(arena, field->text, field->length)
@@ -91,9 +90,9 @@ read_habits(MrgPeople *people, const MrgPersonKey *person, MrgCandidate *candida
         !mrg_field_value(&wish, &fields[1], names[1], people->arena, &error))
         return mrg_verb_fail(error);
     candidate->zone =
-        mrg_zone_find(text_of(&fields[0], people->arena), conf->render_timezone);
+        mrg_zone_find(mrg_people_text(&fields[0], people->arena), conf->render_timezone);
     candidate->preference = mrg_preference_read(&wish);
-    *household = text_of(&fields[2], people->arena);
+    *household = mrg_people_text(&fields[2], people->arena);
     return EX_OK;
 }
 

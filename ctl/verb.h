@@ -69,6 +69,9 @@ typedef struct MrgStanding {
 int mrg_people_standing(MrgPeople *people, const MrgPersonKey *person, const char *address,
                         const MrgMessageKey *message, MrgStanding *standing);
 
+/* What a profile says in a field, as text; NULL for nothing. */
+const char *mrg_people_text(const MrgField *field, MrgArena *arena);
+
 /* A key in hex, as mrg_key_print() writes it; FALSE where the text is none. */
 gboolean mrg_key_parse(const char *text, MrgPersonKey *key);
 /* The person of an address, or of a key in hex as 'suppress list' prints it. */

@@ -58,18 +58,19 @@ looks_at(const MrgCap *cap, const MrgSends *sends)
     return cap->scope == sends->scope || sends->scope == MRG_SCOPE_PERSON;
 }
 
-/* Takes out the oldest that no rule looks at, until the rest is few enough. */
-static gboolean
-forget(MrgSend *list, gsize *n, const MrgSends *sends, const MrgPolicy *policy,
-       gint64 now_us, MrgArena *arena)
+gboolean
+mrg_history_forget(MrgSend *list, gsize *n, gsize n_most, MrgScope scope,
+                   const MrgPolicy *policy, gint64 now_us, MrgArena *arena)
 {
     static const MrgPreference any = {MRG_WISH_MAX, MRG_WISH_SPAN_US};
-    const MrgSends all = {.list = list, .n = *n, .scope = sends->scope};
+    if (*n <= n_most)
+        return TRUE;
+    const MrgSends all = {.list = list, .n = *n, .scope = scope};
     gboolean *is_needed = mrg_arena_array(arena, gboolean, *n);
     const MrgCap wish = mrg_preference_cap(&any);
-    gsize n_kept = 0, n_over = *n - MRG_HISTORY_MAX;
+    gsize n_kept = 0, n_over = *n - n_most;
     for (gsize i = 0; i < *n; i++) /* of release, which asks what it was */
-        is_needed[i] = list[i].kind == MRG_SEND_HELD && sends->scope == MRG_SCOPE_PERSON;
+        is_needed[i] = list[i].kind == MRG_SEND_HELD && scope == MRG_SCOPE_PERSON;
     for (gsize i = 0; i < policy->n_caps; i++)
         if (looks_at(&policy->caps[i], &all))
             mark(&policy->caps[i], &all, now_us, is_needed);
@@ -146,7 +147,8 @@ mrg_history_append(const MrgSends *sends, const MrgSend *send, const MrgPolicy *
     gint64 forgotten_us = MAX(now_us, 0) - mrg_policy_horizon_us(policy);
     MrgSend *list = mrg_arena_array(arena, MrgSend, sends->n + 1);
     gsize n = insert(list, sends, send, forgotten_us);
-    if (n > MRG_HISTORY_MAX && !forget(list, &n, sends, policy, now_us, arena)) {
+    if (!mrg_history_forget(list, &n, MRG_HISTORY_MAX, sends->scope, policy, now_us,
+                            arena)) {
         g_set_error(error, MRG_ERROR, MRG_ERROR_HISTORY,
                     "caps look at each of %d copies, and one more is more than are kept",
                     MRG_HISTORY_MAX);

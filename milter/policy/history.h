@@ -22,6 +22,11 @@ const char *mrg_history_append(const MrgSends *sends, const MrgSend *send,
                                const MrgPolicy *policy, gint64 now_us, MrgArena *arena,
                                GError **error);
 
+/* Takes the oldest that no rule looks at out of a list, until n_most are left; FALSE where
+ * rules look at more than that.  scope is that of the account. */
+gboolean mrg_history_forget(MrgSend *list, gsize *n, gsize n_most, MrgScope scope,
+                            const MrgPolicy *policy, gint64 now_us, MrgArena *arena);
+
 /* How far back the rules look: older history need not be kept. */
 gint64 mrg_policy_horizon_us(const MrgPolicy *policy);
 

@@ -4,7 +4,8 @@
 
 usage: simulate.py sqlite|pgsql [PEOPLE [MAILS-A-PERSON]]
 
-1,000,000 people with 8 mails each by default.  Rows stand in the order of time, as they do when
+1,000,000 people with 8 mails each by default, two in a household, 100 in a domain; each tenth agreed
+to a profile and did something ten times.  Rows stand in the order of time, as they do when
 mail wrote them; everybody gets a mail in each of so many parts of the month.  The database is
 filled without its indexes, which are made afterwards.
 """
@@ -28,7 +29,10 @@ from sandbox.pgsql import Pgsql  # noqa: E402
 DAY_US = 86400 * 1000000
 CLASSES = ("promo", "promo", "digest", "transactional")
 RULES = ("weekly limit=1 per=7d", "monthly limit=4 per=28d",
-         "calendar limit=2 per=calendar-week min_gap=24h class=promo")
+         "calendar limit=2 per=calendar-week min_gap=24h class=promo",
+         "home limit=4 per=7d scope=household", "site limit=100 per=7d scope=domain",
+         "adaptive limit=2 limit_min=1 limit_max=4 per=14d")
+HOUSEHOLD, DOMAIN, AGREED, ACTS = 2, 100, 10, 10
 
 
 def parts(people, mails):
@@ -40,7 +44,7 @@ def parts(people, mails):
 
 
 class Sqlite:
-    settings = {}
+    settings = {"policy": {"household_field": "interest"}}
 
     def __init__(self, directory):
         pass
@@ -66,15 +70,30 @@ class Sqlite:
                     "INSERT INTO event (at, key, campaign, class, verdict, reason, message) "
                     "SELECT ? + i * ?, key, ?, ?, 0, 'ok: under every cap', randomblob(16) "
                     "FROM who ORDER BY i", (begin, step, campaign, class_name))
+            self.fill_people(connection)
             for _, sql in made:
                 connection.execute(sql)
             connection.commit()
+
+
+    @staticmethod
+    def fill_people(connection):
+        acts = "".join(f"{time.time_ns() // 1000 - day * DAY_US} open\n"
+                       for day in range(5 * ACTS, 0, -5))
+        for sql in (f"INSERT INTO profile SELECT key, 'p' || i || '@' || (i / {DOMAIN}) || '.test' "
+                    "FROM who ORDER BY key",
+                    f"INSERT INTO field SELECT key, 'interest', 4, i / {HOUSEHOLD} FROM who ORDER BY key",
+                    "INSERT INTO consent_log (key, purpose, at, state) "
+                    f"SELECT key, 'profile', 1, 1 FROM who WHERE i % {AGREED} = 0 ORDER BY key"):
+            connection.execute(sql)
+        connection.execute("UPDATE person SET engagement = ?", (acts,))
 
 
 class Postgres(Pgsql):
     def __init__(self, directory):
         super().__init__(directory / "pgsql", options=("fsync=off", "max_wal_size=8GB"))
         self.settings = {"store": {"plugin": "pgsql"}, "plugin sqlite": None,
+                         "policy": {"household_field": "interest"},
                          "plugin pgsql": {"conninfo": self.conninfo}}
 
     def fill(self, _, people, mails):
@@ -84,6 +103,15 @@ class Postgres(Pgsql):
                      f"decode(md5(i::text), 'hex'), '{campaign}', '{class_name}', '', '', 0, "
                      "'ok: under every cap', 0, decode(md5(i::text || 'm'), 'hex') "
                      f"FROM generate_series(0, {people} - 1) AS i ORDER BY i")
+        acts = "".join(f"{time.time_ns() // 1000 - day * DAY_US} open\n"
+                       for day in range(5 * ACTS, 0, -5))
+        who = f"FROM generate_series(0, {people} - 1) AS i"
+        self.ask("INSERT INTO merganser.profile (key, address, fields) SELECT decode(md5(i::text), "
+                 f"'hex'), 'p' || i || '@' || (i / {DOMAIN}) || '.test', "
+                 f"jsonb_build_object('interest', '4' || (i / {HOUSEHOLD})) {who}")
+        self.ask("INSERT INTO merganser.consent_log (key, purpose, at, state) SELECT "
+                 f"decode(md5(i::text), 'hex'), 'profile', 1, 1 {who} WHERE i % {AGREED} = 0")
+        self.ask(f"UPDATE merganser.person SET engagement = '{acts}'")
         self.ask("ANALYZE merganser.event")
 
 

@@ -12,6 +12,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
@@ -423,6 +424,86 @@ def simulation_says_what_other_caps_would_withhold(_bench):
         code, _, err = run(bench, "cap", "simulate", "--cap", "x limit=1 pre=7d")
         tap.equal(code, 78, "exit code of an unknown setting")
         tap.contains(err, "'pre'", "message")
+
+
+def put_events(bench, *rows):
+    """Copies that went out: whom to, and how many days ago."""
+    with contextlib.closing(sqlite3.connect(bench.merganser.database)) as connection:
+        for key, days in rows:
+            connection.execute(
+                "INSERT INTO event (at, key, campaign, class, verdict, reason, message) "
+                "VALUES (?, ?, 'spring', 'promo', 0, 'ok: under every cap', randomblob(16))",
+                (time.time_ns() // 1000 - int(days * 86400e6), bytes.fromhex(key)))
+        connection.commit()
+
+
+@tap.case
+def shared_caps_are_simulated_on_the_accounts_that_the_milter_uses(_bench):
+    """Ann and Bob are of one household; Outis of none; of a key the domain is not known."""
+    with Bench({"policy": {"household_field": "interest"}, **NO_CAP}) as bench:
+        imports(bench, {"address": ANN, "interest": "house"}, {"address": BOB, "interest": "house"},
+                {"address": "far@example.org", "interest": "tower"})
+        ann, bob, out, far = (key_of(bench, address)
+                              for address in (ANN, BOB, OUT, "far@example.org"))
+        put_events(bench, (ann, 6), (bob, 5), (out, 4), (far, 3), (far, 2), ("77" * 16, 1))
+        for cap, withheld, strays in (("person", 1, 0), ("household", 2, 0), ("domain", 3, 1)):
+            told = tells(bench, "cap", "simulate", "--cap", f"x limit=1 per=7d scope={cap}")
+            tap.equal((told["mails"], told["people"], told["withheld"],
+                       told["people_of_unknown_domain"]), (6, 5, withheld, strays), cap)
+        tap.contains(does(bench, "cap", "simulate", "--cap", "x limit=1 per=7d scope=domain"),
+                     "1 of the people have no profile", "table")
+        tap.lacks(does(bench, "cap", "simulate", "--cap", "x limit=1 per=7d"), "profile", "table")
+        conf = bench.merganser.conf
+        conf.write_text(conf.read_text() + "[cap home]\nlimit = 2\nper = 7d\nscope = household\n")
+        caps = {cap["cap"]: cap["people_at_it"] for cap in tells(bench, "cap", "report")["caps"]}
+        tap.equal(caps["home"], 3, "of which household or own account is at the cap")
+
+
+@tap.case
+def a_household_of_many_is_simulated_as_the_milter_counts(_bench):
+    """More copies than an account keeps, of which the cap counts a few."""
+    with Bench({"policy": {"household_field": "interest"}, **NO_CAP}) as bench:
+        imports(bench, {"address": ANN, "interest": "house"}, {"address": BOB, "interest": "house"})
+        ann, bob = key_of(bench, ANN), key_of(bench, BOB)
+        put_events(bench, (ann, 6.9), *((bob, 6.5 - n / 1000) for n in range(1500)), (ann, 0.1))
+        with contextlib.closing(sqlite3.connect(bench.merganser.database)) as connection:
+            connection.execute("UPDATE event SET class = 'digest' WHERE key = ?",
+                               (bytes.fromhex(bob),))
+            connection.commit()
+        told = tells(bench, "cap", "simulate", "--cap", "x limit=1 per=7d class=promo scope=household",
+                     "--cap", "all limit=unlimited per=7d scope=household")
+        tap.equal((told["mails"], told["withheld"]), (1502, 1), "mails and withheld")
+
+
+@tap.case
+def adaptive_caps_are_simulated_by_what_people_did(_bench):
+    """Ann clicks after her second mail; Bob has not agreed, and Outis complains."""
+    cap = "x limit=2 per=28d limit_min=1 limit_max=5 adaptive_window=20d"
+    with Bench(NO_CAP) as bench:
+        ann, bob, out = (key_of(bench, address) for address in (ANN, BOB, OUT))
+        for address in (ANN, OUT):
+            does(bench, "consent", "grant", address, "profile")
+        put_events(bench, *((key, days) for key in (ann, bob, out) for days in (9, 8, 7, 6)))
+        now_us = time.time_ns() // 1000
+        day = 86400 * 1000000
+        clicks = "".join(f"{now_us - int(7.5 * day) + n} click\n" for n in range(2))
+        with contextlib.closing(sqlite3.connect(bench.merganser.database)) as connection:
+            for key, lines in ((ann, clicks), (bob, clicks),
+                               (out, f"{now_us - int(8.5 * day)} complaint\n")):
+                connection.execute("UPDATE person SET engagement = ? WHERE key = ?",
+                                   (lines, bytes.fromhex(key)))
+            connection.commit()
+        # Ann: two, and after the clicks up to five.  Bob: two.  Outis: one, and then one at most.
+        told = tells(bench, "cap", "simulate", "--cap", cap)
+        tap.equal((told["mails"], told["withheld"], told["mails_without_all_acts"]), (12, 5, 0),
+                  "mails and withheld")
+        tap.contains(does(bench, "cap", "simulate", "--cap", cap),
+                     "for 0 mails they look further back", "table")
+        conf = bench.merganser.conf
+        conf.write_text(conf.read_text() + "[retention]\nengagement = 636h\n")
+        # Those of the two who agreed, when the window began before 26.5 days ago.
+        tap.equal(tells(bench, "cap", "simulate", "--cap", cap)["mails_without_all_acts"], 6,
+                  "mails that look further back than acts are kept")
 
 
 @tap.case
