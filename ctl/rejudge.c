@@ -126,6 +126,27 @@ read_carried(const MrgRejudge *self, const MrgHold *hold, guint *tracked, GError
     return is_read;
 }
 
+/* What carries over to the accounts is the caller's to add. */
+static MrgOutcome
+outcome_of(const MrgRejudge *self, const MrgHold *hold, const Judged *judged,
+           MrgVerdict verdict)
+{
+    const MrgCandidate *candidate = &judged->standing.candidate;
+    return (MrgOutcome){.person = hold->person,
+                        .message = hold->message,
+                        .event = {.at_us = self->now_us,
+                                  .campaign = hold->campaign,
+                                  .class_name = hold->class_name,
+                                  .sender = candidate->sender ? candidate->sender : "",
+                                  .tags = candidate->tags ? candidate->tags : "",
+                                  .verdict = verdict,
+                                  .reason = judged->decision.reason},
+                        .version = judged->standing.state.own.version,
+                        .is_final = TRUE,
+                        .until_us =
+                            verdict == MRG_VERDICT_HOLD ? judged->decision.retry_at_us : 0};
+}
+
 static MrgCommit
 settle(const MrgRejudge *self, const MrgHold *hold, const Judged *judged,
        MrgVerdict verdict, GError **error)
@@ -135,7 +156,8 @@ settle(const MrgRejudge *self, const MrgHold *hold, const Judged *judged,
                                         [MRG_VERDICT_HOLD] = MRG_SEND_HELD};
     MrgArena *arena = self->people->arena;
     const MrgCandidate *candidate = &judged->standing.candidate;
-    gint64 until_us = verdict == MRG_VERDICT_HOLD ? judged->decision.retry_at_us : 0;
+    MrgOutcome outcome = outcome_of(self, hold, judged, verdict);
+    gint64 until_us = outcome.until_us;
     gboolean is_waiting = verdict == MRG_VERDICT_HOLD && !until_us;
     const MrgPolicy *policy = &self->people->conf->policy;
     const MrgSend send = {.at_us = is_waiting ? hold->at_us
@@ -146,19 +168,7 @@ settle(const MrgRejudge *self, const MrgHold *hold, const Judged *judged,
                           .sender = candidate->sender,
                           .tags = candidate->tags,
                           .kind = kinds[verdict]};
-    MrgOutcome outcome = {.person = hold->person,
-                          .message = hold->message,
-                          .event = {.at_us = self->now_us,
-                                    .campaign = hold->campaign,
-                                    .class_name = hold->class_name,
-                                    .sender = candidate->sender ? candidate->sender : "",
-                                    .tags = candidate->tags ? candidate->tags : "",
-                                    .verdict = verdict,
-                                    .reason = judged->decision.reason},
-                          .version = judged->standing.state.own.version,
-                          .is_final = TRUE,
-                          .until_us = until_us,
-                          .n_shared = judged->standing.state.n_shared};
+    outcome.n_shared = judged->standing.state.n_shared;
     if (verdict != MRG_VERDICT_DROP &&
         !read_carried(self, hold, &outcome.event.tracked, error))
         return MRG_COMMIT_ERROR;
@@ -191,25 +201,53 @@ note(MrgHeldCopy *copy, MrgVerdict verdict, const char *reason)
 
 /* It is counted, so caps no longer matter; but hours may lie between that run and this one,
  * and whoever unsubscribed in them gets none. */
+static void
+decide_settled(const MrgRejudge *self, Judged *judged)
+{
+    MrgPolicy policy = self->people->conf->policy;
+    MrgArena *arena = self->people->arena;
+    policy.n_caps = policy.n_quiets = 0;
+    judged->standing.candidate.preference = (MrgPreference){.limit = MRG_UNLIMITED};
+    mrg_decide(&policy, &judged->standing.view, &judged->standing.candidate, self->now_us,
+               arena, &judged->decision);
+    judged->decision.reason = mrg_arena_printf(arena,
+                                               "%s (the run that was to release it "
+                                               "died)",
+                                               judged->decision.reason);
+}
+
+/* The copies stay counted: that errs on the side of less mail. */
+static MrgCommit
+withdraw(const MrgRejudge *self, const MrgHold *hold, const Judged *judged, GError **error)
+{
+    const MrgOutcome outcome = outcome_of(self, hold, judged, MRG_VERDICT_DROP);
+    return self->is_dry ? MRG_COMMIT_DONE
+                        : mrg_store_settle_hold(self->people->store, &outcome, error);
+}
+
 static int
 rejudge_settled(const MrgRejudge *self, MrgHeldCopy *copy, const MrgQueued *queued)
 {
     static const char by_another[] = "settled by an earlier run";
-    MrgStanding standing;
-    MrgDecision decision;
-    MrgPolicy policy = self->people->conf->policy;
     if (copy->hold.settlement == MRG_VERDICT_DROP)
         return note(copy, MRG_VERDICT_DROP, by_another);
-    int code = load(self, &copy->hold, queued, &standing);
-    if (code)
-        return code;
-    policy.n_caps = policy.n_quiets = 0;
-    standing.candidate.preference = (MrgPreference){.limit = MRG_UNLIMITED};
-    mrg_decide(&policy, &standing.view, &standing.candidate, self->now_us,
-               self->people->arena, &decision);
-    if (settled_verdict(&decision) == MRG_VERDICT_DROP)
-        return note(copy, MRG_VERDICT_DROP, decision.reason);
-    return note(copy, MRG_VERDICT_DELIVER, by_another);
+    for (int try = 0; try < TRIES; try++) {
+        g_autoptr(GError) error = NULL;
+        Judged judged;
+        int code = load(self, &copy->hold, queued, &judged.standing);
+        if (code)
+            return code;
+        decide_settled(self, &judged);
+        if (settled_verdict(&judged.decision) != MRG_VERDICT_DROP)
+            return note(copy, MRG_VERDICT_DELIVER, by_another);
+        MrgCommit done = withdraw(self, &copy->hold, &judged, &error);
+        if (done == MRG_COMMIT_ERROR)
+            return mrg_verb_fail(error);
+        if (done == MRG_COMMIT_DONE)
+            return note(copy, MRG_VERDICT_DROP, judged.decision.reason);
+    }
+    copy->fate = MRG_FATE_LATER;
+    return EX_OK;
 }
 
 int

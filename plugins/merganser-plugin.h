@@ -484,7 +484,8 @@ typedef struct MrgStoreApi {
     /* What becomes of a held copy: compare-and-swap as commit, with the outcome's message
      * naming the hold; one that is gone, settled or another person's is a CONFLICT.
      * Verdict DELIVER and DROP settle it; HOLD leaves it, due at until_us.  A retry of the
-     * copy gets this outcome from then on. */
+     * copy gets this outcome from then on.  One that is settled as DELIVER may still be
+     * settled as DROP, and nothing else: the run that was to release it died before. */
     MrgCommit (*settle_hold)(gpointer store, const MrgOutcome *outcome, GError **error);
     /* The MTA has done it: the hold goes.  No hold is no error. */
     gboolean (*end_hold)(gpointer store, const MrgMessageKey *message, GError **error);

@@ -360,7 +360,7 @@ END $$;
 
 DROP FUNCTION merganser.mrg_settle_hold(bytea, bytea, bigint, text, bigint, text, text, text,
     text, integer, text, bigint, bytea[], bigint[], text[]);
--- As mrg_commit, for a hold that is there and open.
+-- As mrg_commit, for a hold that is there and open, or was to be released and is now deleted.
 CREATE FUNCTION merganser.mrg_settle_hold(p_key bytea, p_message bytea, p_version bigint,
     p_history text, p_at bigint, p_campaign text, p_class text, p_sender text, p_tags text,
     p_verdict integer, p_reason text, p_until bigint, p_tracked integer, p_keys bytea[],
@@ -374,7 +374,8 @@ BEGIN
     UPDATE merganser.hold
     SET settlement = CASE WHEN p_verdict <> 4 THEN p_verdict END, "until" = p_until,
         is_changed = false
-    WHERE message = p_message AND key = p_key AND settlement IS NULL;
+    WHERE message = p_message AND key = p_key AND (settlement IS NULL
+        OR (settlement = 0 AND p_verdict = 1));
     IF NOT FOUND THEN
         RAISE serialization_failure;
     END IF;

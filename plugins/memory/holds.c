@@ -109,6 +109,13 @@ mrg_memory_holds(gpointer store, const MrgHoldFilter *filter, MrgHoldVisit visit
 
 /* ---- settling ---------------------------------------------------------- */
 
+static gboolean
+may_settle(const MrgHold *hold, MrgVerdict verdict)
+{
+    return !hold->is_settled ||
+           (hold->settlement == MRG_VERDICT_DELIVER && verdict == MRG_VERDICT_DROP);
+}
+
 static void
 settle(MrgMemoryHold *row, const MrgOutcome *outcome)
 {
@@ -125,7 +132,7 @@ mrg_memory_settle_hold(gpointer store, const MrgOutcome *outcome,
     MrgMemoryStore *self = store;
     pthread_mutex_lock(&self->lock);
     MrgMemoryHold *row = g_hash_table_lookup(self->holds, &outcome->message);
-    gboolean is_current = row && !row->hold.is_settled &&
+    gboolean is_current = row && may_settle(&row->hold, outcome->event.verdict) &&
                           memcmp(&row->hold.person, &outcome->person, MRG_KEY_BYTES) == 0 &&
                           mrg_memory_is_current(self, outcome);
     if (is_current) {

@@ -116,12 +116,13 @@ mrg_sqlite_put_history(gpointer store, const MrgAccount *account, GError **error
     return result;
 }
 
-/* A hold of this person that is not settled, or CONFLICT. */
+/* A hold of this person that may be settled so, or CONFLICT. */
 static MrgCommit
 check_held(const MrgSqliteConnection *connection, const MrgOutcome *outcome, GError **error)
 {
     sqlite3_stmt *statement = mrg_sqlite_fresh(connection, MRG_SQL_HOLD);
     mrg_sqlite_bind_key(statement, 1, outcome->message.bytes);
+    sqlite3_bind_int(statement, 2, (int) outcome->event.verdict);
     gboolean is_done;
     MrgPersonKey person;
     if (!mrg_sqlite_next(statement, "hold", &is_done, error))

@@ -62,7 +62,8 @@ static const char *const statements[MRG_SQL_N] = {
         "settlement) SELECT randomblob(16), key, host, queue_id, "
         "campaign, class, at, until, list, 1 FROM hold "
         "WHERE message = ?1 AND (host <> ?2 OR queue_id <> ?3)",
-    [MRG_SQL_HOLD] = "SELECT key FROM hold WHERE message = ?1 AND settlement IS NULL",
+    [MRG_SQL_HOLD] = "SELECT key FROM hold WHERE message = ?1 "
+                     "AND (settlement IS NULL OR (settlement = 0 AND ?2 = 1))",
     [MRG_SQL_SETTLE_HOLD] =
         "UPDATE hold SET settlement = ?2, until = ?3, is_changed = 0 WHERE message = ?1",
     [MRG_SQL_END_HOLD] = "DELETE FROM hold WHERE message = ?1",

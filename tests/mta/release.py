@@ -221,6 +221,29 @@ def a_run_that_dies_is_finished_by_the_next(world):
     world.merganser.tool("suppress", "add", people[1], "--reason", "unsubscribed")
     tap.contains(release(world), "1 released, 1 deleted", "the next run")
     tap.equal((delivered(world, 1), holds(world)), ([people[0]], []), "recipients and holds")
+    last = [world.merganser.why(person)[0] for person in people]
+    tap.equal([(row["verdict"], row["reason"]) for row in last],
+              [("deliver", "ok: under every cap"),
+               ("drop", "suppressed: unsubscribed (the run that was to release it died)")],
+              "the last word on each")
+
+
+@tap.case
+def a_withdrawal_is_on_record_before_the_copy_is_deleted(world):
+    """The second run dies, too, and the third one finds what that has settled."""
+    people = two_people(world)
+    hold(world, "twice dead", people)
+    for settled, reason in ((["deliver", "deliver"], None), (["deliver", "drop"], "manual")):
+        if reason:
+            world.merganser.tool("suppress", "add", people[1], "--reason", reason)
+        with world.programs(postsuper=KILL) as environment:
+            release(world, "--all", code=-signal.SIGKILL, env=environment)
+        tap.equal((n_held(world), sorted(row["settled"] for row in holds(world))), (2, settled),
+                  "held copies and settlements")
+    tap.equal(world.merganser.why(people[1])[0]["verdict"], "drop", "record")
+    world.merganser.tool("suppress", "remove", people[1], "--yes")
+    tap.contains(release(world), "1 released, 1 deleted", "the next run")
+    tap.equal((delivered(world, 1), holds(world)), ([people[0]], []), "recipients and holds")
 
 
 @tap.case

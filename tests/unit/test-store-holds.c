@@ -231,12 +231,39 @@ a_hold_is_settled_once(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
     g_autofree char *events = events_text(fixture, 1, 1);
     g_assert_nonnull(strstr(events, " deliver spring\n"));
 
-    MrgOutcome drop = settled(fixture, 1, 1, MRG_VERDICT_DROP);
-    g_assert_cmpint(settle(fixture, &drop), ==, MRG_COMMIT_CONFLICT);
-    drop.version = state.own.version;
-    g_assert_cmpint(commit(fixture, &drop), ==, MRG_COMMIT_CONFLICT);
+    MrgOutcome again = settled(fixture, 1, 1, MRG_VERDICT_DELIVER);
+    MrgOutcome hold_on = settled(fixture, 1, 1, MRG_VERDICT_HOLD);
+    g_assert_cmpint(settle(fixture, &again), ==, MRG_COMMIT_CONFLICT);
+    g_assert_cmpint(settle(fixture, &hold_on), ==, MRG_COMMIT_CONFLICT);
+    g_assert_cmpint(commit(fixture, &again), ==, MRG_COMMIT_CONFLICT);
     g_assert_cmpint(load(fixture, 1, 1).repeat_verdict, ==, MRG_VERDICT_DELIVER);
     g_assert_cmpuint(load(fixture, 1, 1).own.version, ==, state.own.version);
+}
+
+static void
+a_release_can_be_withdrawn(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
+{
+    hold(fixture, 1, 1, 500);
+    MrgOutcome release = settled(fixture, 1, 1, MRG_VERDICT_DELIVER);
+    g_assert_cmpint(settle(fixture, &release), ==, MRG_COMMIT_DONE);
+    MrgOutcome drop = settled(fixture, 1, 1, MRG_VERDICT_DROP);
+    MrgOutcome stale = drop, stranger = drop;
+    drop.event.reason = "suppressed: unsubscribed";
+    stale.version--;
+    stranger.person = person(2);
+    stranger.version = 0;
+    g_assert_cmpint(settle(fixture, &stale), ==, MRG_COMMIT_CONFLICT);
+    g_assert_cmpint(settle(fixture, &stranger), ==, MRG_COMMIT_CONFLICT);
+    g_assert_cmpint(settle(fixture, &drop), ==, MRG_COMMIT_DONE);
+    assert_holds(fixture, NULL, NULL, 0,
+                 "1 of 1: mx1.example 4ABCDEF spring promo 1-drop\n");
+    g_assert_cmpstr(load(fixture, 1, 1).repeat_reason, ==, "suppressed: unsubscribed");
+    g_autofree char *events = events_text(fixture, 1, 1);
+    g_assert_nonnull(strstr(events, " drop spring\n"));
+    for (MrgVerdict verdict = MRG_VERDICT_DELIVER; verdict <= MRG_VERDICT_DROP; verdict++) {
+        MrgOutcome late = settled(fixture, 1, 1, verdict);
+        g_assert_cmpint(settle(fixture, &late), ==, MRG_COMMIT_CONFLICT);
+    }
 }
 
 static void
@@ -307,6 +334,7 @@ const Case store_holds[] = {
     {"hold/changed", a_changed_person_makes_holds_due},
     {"hold/list", the_list_of_a_hold_is_kept},
     {"hold/settled", a_hold_is_settled_once},
+    {"hold/withdrawn", a_release_can_be_withdrawn},
     {"hold/ended", a_hold_ends_and_may_end_again},
     {"hold/again", a_copy_can_be_held_again},
     {"hold/threads", two_hosts_settle_a_hold_once},
