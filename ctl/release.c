@@ -19,7 +19,8 @@
 #include "ctl/terminal.h"
 #include "milter/clock.h"
 
-#define CHUNK 500 /* copies that are judged before Postfix is told */
+#define CHUNK \
+    500 /* copies that are judged before Postfix is told, and holds that end at once */
 
 /* The ledger knows of a copy a moment before it stands in the queue. */
 #define YOUNG_US (600 * MRG_SECOND_US)
@@ -147,11 +148,25 @@ judge_and_tell(Release *self, const MrgQueue *queue)
     return !is_told ? fail_postfix(error) : code ? code : worst;
 }
 
+/* A commit for some of them: what dies in between, the next run finds gone from the queue.
+ */
+static gboolean
+end_some(const Release *self, const GArray *done, GError **error)
+{
+    const MrgMessageKey *keys = (const MrgMessageKey *) (gpointer) done->data;
+    for (guint first = 0; first < done->len; first += CHUNK)
+        if (!mrg_store_end_holds(self->judge.people->store, keys + first,
+                                 MIN(CHUNK, done->len - first), error))
+            return FALSE;
+    return TRUE;
+}
+
 /* Those that the queue no longer holds are done; the others are for the next run. */
 static gboolean
 end_holds(const Release *self, GError **error)
 {
     const guint told = 1u << MRG_FATE_RELEASE | 1u << MRG_FATE_DELETE;
+    g_autoptr(GArray) done = g_array_new(FALSE, FALSE, sizeof(MrgMessageKey));
     g_autoptr(MrgQueue) after = read_queue(self, told, error);
     if (!after)
         return FALSE;
@@ -160,11 +175,10 @@ end_holds(const Release *self, GError **error)
         gboolean is_told = told & 1u << copy->fate;
         if (is_told && mrg_queue_find(after, copy->hold.queue_id))
             copy->fate = MRG_FATE_LATER;
-        else if ((is_told || copy->fate == MRG_FATE_GONE) &&
-                 !mrg_store_end_hold(self->judge.people->store, &copy->hold.message, error))
-            return FALSE;
+        else if (is_told || copy->fate == MRG_FATE_GONE)
+            g_array_append_val(done, copy->hold.message);
     }
-    return TRUE;
+    return end_some(self, done, error);
 }
 
 /* ---- what is said ------------------------------------------------------ */

@@ -132,7 +132,7 @@ static const struct {
     MEMBER(events_since),
     MEMBER(holds),
     MEMBER(settle_hold),
-    MEMBER(end_hold),
+    MEMBER(end_holds),
     MEMBER(record_hits),
     MEMBER(journal_position),
     MEMBER(hits),
@@ -477,9 +477,10 @@ mrg_store_end_suppression(const MrgStore *store, const MrgPersonKey *person,
 }
 
 gboolean
-mrg_store_end_hold(const MrgStore *store, const MrgMessageKey *message, GError **error)
+mrg_store_end_holds(const MrgStore *store, const MrgMessageKey *messages, gsize n,
+                    GError **error)
 {
-    return store->api->end_hold(store->instance, message, error);
+    return !n || store->api->end_holds(store->instance, messages, n, error);
 }
 
 MrgCommit

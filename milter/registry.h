@@ -110,8 +110,8 @@ gboolean mrg_store_events_since(const MrgStore *store, gint64 since_us, MrgEvent
                                 gpointer context, GError **error);
 gboolean mrg_store_holds(const MrgStore *store, const MrgHoldFilter *filter,
                          MrgHoldVisit visit, gpointer context, GError **error);
-gboolean mrg_store_end_hold(const MrgStore *store, const MrgMessageKey *message,
-                            GError **error);
+gboolean mrg_store_end_holds(const MrgStore *store, const MrgMessageKey *messages, gsize n,
+                             GError **error);
 MrgCommit mrg_store_put_history(const MrgStore *store, const MrgAccount *account,
                                 GError **error);
 MrgCommit mrg_store_settle_hold(const MrgStore *store, const MrgOutcome *outcome,

@@ -487,8 +487,10 @@ typedef struct MrgStoreApi {
      * copy gets this outcome from then on.  One that is settled as DELIVER may still be
      * settled as DROP, and nothing else: the run that was to release it died before. */
     MrgCommit (*settle_hold)(gpointer store, const MrgOutcome *outcome, GError **error);
-    /* The MTA has done it: the hold goes.  No hold is no error. */
-    gboolean (*end_hold)(gpointer store, const MrgMessageKey *message, GError **error);
+    /* The MTA has done it: the holds go, all or none, at the cost of one.  No hold is no
+     * error. */
+    gboolean (*end_holds)(gpointer store, const MrgMessageKey *messages, gsize n,
+                          GError **error);
 
     /* ---- what the world answers */
     /* All or nothing, and only where the journal's position is still the one that the batch

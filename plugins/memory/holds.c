@@ -144,12 +144,13 @@ mrg_memory_settle_hold(gpointer store, const MrgOutcome *outcome,
 }
 
 gboolean
-mrg_memory_end_hold(gpointer store, const MrgMessageKey *message,
-                    GError **error G_GNUC_UNUSED)
+mrg_memory_end_holds(gpointer store, const MrgMessageKey *messages, gsize n,
+                     GError **error G_GNUC_UNUSED)
 {
     MrgMemoryStore *self = store;
     pthread_mutex_lock(&self->lock);
-    g_hash_table_remove(self->holds, message);
+    for (gsize i = 0; i < n; i++)
+        g_hash_table_remove(self->holds, &messages[i]);
     pthread_mutex_unlock(&self->lock);
     return TRUE;
 }

@@ -145,7 +145,8 @@ gboolean mrg_memory_move_hold(gpointer store, const MrgHold *hold, gint64 deadli
 gboolean mrg_memory_holds(gpointer store, const MrgHoldFilter *filter, MrgHoldVisit visit,
                           gpointer context, GError **error);
 MrgCommit mrg_memory_settle_hold(gpointer store, const MrgOutcome *outcome, GError **error);
-gboolean mrg_memory_end_hold(gpointer store, const MrgMessageKey *message, GError **error);
+gboolean mrg_memory_end_holds(gpointer store, const MrgMessageKey *messages, gsize n,
+                              GError **error);
 
 /* ---- hits.c ------------------------------------------------------------ */
 

@@ -50,7 +50,8 @@ static const Call calls[MRG_PG_N] = {
                          "SELECT merganser.mrg_put_hold($1, $2, $3, $4, "
                          "$5, $6, $7, $8, $9)",
                          0},
-    [MRG_PG_END_HOLD] = {"mrg_end_hold", "SELECT merganser.mrg_end_hold($1)", 0},
+    [MRG_PG_END_HOLD] = {"mrg_end_hold",
+                         "SELECT merganser.mrg_end_hold(m) FROM unnest($1::bytea[]) m", 0},
     [MRG_PG_CAMPAIGN_NUMBER] = {"mrg_campaign_number",
                                 "SELECT merganser.mrg_campaign_number($1)", 0},
     [MRG_PG_LINK_NUMBERS] = {"mrg_link_numbers",

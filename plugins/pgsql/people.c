@@ -45,10 +45,16 @@ mrg_pgsql_erase(gpointer store, const MrgPersonKey *person, gint64 at_us, GError
 }
 
 gboolean
-mrg_pgsql_end_hold(gpointer store, const MrgMessageKey *message, GError **error)
+mrg_pgsql_end_holds(gpointer store, const MrgMessageKey *messages, gsize n, GError **error)
 {
     MrgPgsqlArguments arguments = {0};
-    mrg_pgsql_add_key(&arguments, message->bytes);
+    g_autoptr(GString) keys = mrg_pgsql_array_new();
+    for (gsize i = 0; i < n; i++) {
+        MrgPersonKey key; /* as bytes, the same */
+        memcpy(key.bytes, messages[i].bytes, sizeof key.bytes);
+        mrg_pgsql_array_add_key(keys, &key);
+    }
+    mrg_pgsql_add_text(&arguments, mrg_pgsql_array_end(keys));
     g_autoptr(PGresult) result =
         mrg_pgsql_ask(store, MRG_PG_END_HOLD, &arguments, g_get_monotonic_time() + LONG_US,
                       "hold", error);

@@ -42,7 +42,8 @@ gboolean mrg_pgsql_erase(gpointer store, const MrgPersonKey *person, gint64 at_u
 gboolean mrg_pgsql_end_suppression(gpointer store, const MrgPersonKey *person,
                                    const char *scope, const char *reason, gint64 at_us,
                                    guint64 *n_ended, GError **error);
-gboolean mrg_pgsql_end_hold(gpointer store, const MrgMessageKey *message, GError **error);
+gboolean mrg_pgsql_end_holds(gpointer store, const MrgMessageKey *messages, gsize n,
+                             GError **error);
 
 gboolean mrg_pgsql_homes(gpointer store, const char *field, MrgHomeVisit visit,
                          gpointer context, GError **error);

@@ -88,16 +88,19 @@ mrg_sqlite_holds(gpointer store, const MrgHoldFilter *filter, MrgHoldVisit visit
 }
 
 gboolean
-mrg_sqlite_end_hold(gpointer store, const MrgMessageKey *message, GError **error)
+mrg_sqlite_end_holds(gpointer store, const MrgMessageKey *messages, gsize n, GError **error)
 {
     MrgSqlite *self = store;
     MrgSqliteConnection *connection = mrg_sqlite_borrow_long(self, TRUE, error);
     if (!connection)
         return FALSE;
-    sqlite3_stmt *statement = mrg_sqlite_fresh(connection, MRG_SQL_END_HOLD);
-    mrg_sqlite_bind_key(statement, 1, message->bytes);
-    gboolean is_done =
-        mrg_sqlite_run(statement, "hold", error) && mrg_sqlite_finish(connection, error);
+    gboolean is_done = TRUE;
+    for (gsize i = 0; i < n && is_done; i++) {
+        sqlite3_stmt *statement = mrg_sqlite_fresh(connection, MRG_SQL_END_HOLD);
+        mrg_sqlite_bind_key(statement, 1, messages[i].bytes);
+        is_done = mrg_sqlite_run(statement, "hold", error);
+    }
+    is_done = is_done && mrg_sqlite_finish(connection, error);
     mrg_sqlite_return(self, connection);
     return is_done;
 }

@@ -201,7 +201,8 @@ gboolean mrg_sqlite_move_hold(gpointer store, const MrgHold *hold, gint64 deadli
                               GError **error);
 gboolean mrg_sqlite_holds(gpointer store, const MrgHoldFilter *filter, MrgHoldVisit visit,
                           gpointer context, GError **error);
-gboolean mrg_sqlite_end_hold(gpointer store, const MrgMessageKey *message, GError **error);
+gboolean mrg_sqlite_end_holds(gpointer store, const MrgMessageKey *messages, gsize n,
+                              GError **error);
 
 gboolean mrg_sqlite_import(gpointer store, MrgProfileNext next, gpointer context,
                            guint64 *n_imported, GError **error);

@@ -298,6 +298,34 @@ def a_run_that_is_killed_in_the_middle_is_finished_by_the_next(world):
 
 
 @tap.case
+def a_run_that_is_killed_while_its_holds_end_is_finished_by_the_next(world):
+    """Postfix has done all, half of it release and half deletion; then the store fails in the middle
+    of the holds, too, and keeps all of them."""
+    people = new_people(world, 20)
+    hold(world, "ending", people)
+    for person in people[:10]:
+        world.merganser.tool("suppress", "add", person, "--reason", "manual")
+    listing = f"{shutil.which('postqueue')} \"$@\"\n"
+    again = f"[ -e {world.directory}/told ] && {KILL}\n"
+    done = f"{shutil.which('postsuper')} \"$@\"\ntouch {world.directory}/told"
+    with world.programs(postqueue=again + listing, postsuper=done) as environment:
+        release(world, "--all", code=-signal.SIGKILL, env=environment)
+    tap.equal((n_held(world), sorted(row["settled"] for row in holds(world))),
+              (0, ["deliver"] * 10 + ["drop"] * 10), "held copies and settlements")
+    change(world, "CREATE TRIGGER stuck BEFORE DELETE ON hold WHEN (SELECT count(*) FROM hold) < 8 "
+                  "BEGIN SELECT RAISE(ABORT, 'the disk broke'); END")
+    make_older(world, 3600)  # what was deleted counts as gone only then
+    release(world, code=69)
+    change(world, "DROP TRIGGER stuck")
+    tap.equal(len(holds(world)), 20, "holds of which some could not end")
+    tap.contains(release(world), "0 released, 0 deleted, 0 stay, 20 were gone", "the next run")
+    world.postfix.wait_until_empty()
+    tap.equal((delivered(world, 10), holds(world)), (people[10:], []), "recipients and holds")
+    tap.equal({world.merganser.why(person)[0]["verdict"] for person in people[:10]}, {"drop"},
+              "the record of who was suppressed")
+
+
+@tap.case
 def a_store_that_fails_in_the_middle_changes_nothing_of_the_outcome(world):
     """For one of three people it cannot settle, and then it cannot forget what is done."""
     people = new_people(world, 3)

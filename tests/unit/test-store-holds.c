@@ -270,13 +270,17 @@ static void
 a_hold_ends_and_may_end_again(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
 {
     g_autoptr(GError) error = NULL;
-    MrgMessageKey copy = message(1);
+    const MrgMessageKey copies[] = {message(1), message(2), message(9)};
     hold(fixture, 1, 1, 500);
+    hold(fixture, 2, 2, 500);
+    hold(fixture, 3, 3, 500);
     MrgOutcome release = settled(fixture, 1, 1, MRG_VERDICT_DELIVER);
+    g_assert_true(mrg_store_end_holds(fixture->store, NULL, 0, &error));
     for (guint i = 0; i < 2; i++) {
-        g_assert_true(mrg_store_end_hold(fixture->store, &copy, &error));
+        g_assert_true(mrg_store_end_holds(fixture->store, copies, 3, &error));
         g_assert_no_error(error);
-        assert_holds(fixture, NULL, NULL, G_MAXINT64, "");
+        assert_holds(fixture, NULL, NULL, G_MAXINT64,
+                     "3 of 3: mx1.example 4ABCDEF spring promo 3-500\n");
     }
     g_assert_cmpint(settle(fixture, &release), ==, MRG_COMMIT_CONFLICT);
     g_assert_true(load(fixture, 1, 1).is_repeat);

@@ -523,7 +523,7 @@ erasure_leaves_a_tombstone(Fixture *fixture, gconstpointer plugin G_GNUC_UNUSED)
     g_autofree char *holds = holds_text(fixture, NULL, NULL, 0);
     g_assert_nonnull(strstr(holds, "101 of 1: mx1.example 4ABCDEF"));
     g_assert_nonnull(strstr(holds, "-drop\n"));
-    g_assert_true(mrg_store_end_hold(fixture->store, &copy, &error));
+    g_assert_true(mrg_store_end_holds(fixture->store, &copy, 1, &error));
     assert_only_tombstone(fixture);
 
     MrgState state = load(fixture, 1, 101);
