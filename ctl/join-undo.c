@@ -190,8 +190,7 @@ value_now(const MrgChange *record, const MrgPostfix *postfix)
         g_file_get_contents(record->name, &text, NULL, NULL);
         return text;
     case MRG_CHANGE_SETTING:
-        /* postconf -n leaves out names of our own that no service refers to any more. */
-        return g_strdup(own ? own : record->after);
+        return g_strdup(own);
     case MRG_CHANGE_SERVICE:
         return service ? mrg_service_line(service, nothing) : NULL;
     case MRG_CHANGE_OPTION:

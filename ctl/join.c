@@ -86,28 +86,6 @@ mrg_join_text(const MrgJoin *join, MrgFragment which, GError **error)
     return g_string_free(text, !is_filled);
 }
 
-/* Lines without comments, continuations joined. */
-static GPtrArray *
-logical_lines(const char *text)
-{
-    GPtrArray *logical = g_ptr_array_new_with_free_func(g_free);
-    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-    for (char **line = lines; *line; line++) {
-        g_autofree char *bare = g_strstrip(g_strdup(*line));
-        if (!*bare || *bare == '#')
-            continue;
-        if (g_ascii_isspace(**line) && logical->len) {
-            char **last = (char **) &logical->pdata[logical->len - 1];
-            char *joined = g_strconcat(*last, " ", bare, NULL);
-            g_free(*last);
-            *last = joined;
-        } else {
-            g_ptr_array_add(logical, g_steal_pointer(&bare));
-        }
-    }
-    return logical;
-}
-
 /* ---- values ---- */
 
 static const MrgChange *
@@ -383,11 +361,12 @@ plan_new(const MrgJoin *join, GPtrArray *plan, const MrgService *wanted, GError 
 }
 
 static gboolean
-has_record(const MrgJoin *join, const char *key)
+has_record(const MrgJoin *join, MrgChangeKind kind, const char *service, const char *name)
 {
     for (guint i = 0; join->records && i < join->records->len; i++) {
         const MrgChange *record = join->records->pdata[i];
-        if (record->kind == MRG_CHANGE_SERVICE && g_str_equal(record->service, key))
+        if (record->kind == kind && g_str_equal(record->service, service) &&
+            g_str_equal(record->name, name))
             return TRUE;
     }
     return FALSE;
@@ -403,7 +382,7 @@ plan_again(const MrgJoin *join, GPtrArray *plan, const MrgService *there,
     gboolean is_smtpd = g_str_equal(wanted->command, "smtpd");
     gboolean is_like_ours = g_str_equal(there->command, wanted->command) &&
                             (!is_smtpd || is_listed(join->merge_daemons, now));
-    if (!has_record(join, there->key) && !is_like_ours)
+    if (!has_record(join, MRG_CHANGE_SERVICE, there->key, "") && !is_like_ours)
         return fail(error, "%s is a service of another kind already%s", there->key,
                     is_smtpd ? ": name a free port, as in --port 10027" : "");
     if (is_smtpd && !check_socket(join, there->key,
@@ -458,18 +437,37 @@ plan_service(const MrgJoin *join, GPtrArray *plan, const MrgService *wanted, GEr
                  : plan_new(join, plan, wanted, error);
 }
 
+/* What an earlier run did not put there is somebody else's, even where nothing refers to it
+ * now: a transport may. */
+static gboolean
+plan_setting(const MrgJoin *join, GPtrArray *plan, const char *name, const char *value,
+             GError **error)
+{
+    const char *now = mrg_postfix_own(join->postfix, name);
+    gboolean is_foreign =
+        now && !g_str_equal(now, value) && !has_record(join, MRG_CHANGE_SETTING, "", name);
+    if (is_foreign && g_str_equal(name, "merganser_milter") && is_ours(join, now))
+        value = now;
+    else if (is_foreign)
+        return fail(error,
+                    "main.cf has %s = %s of its own, and %s is needed: keep a note of it "
+                    "if something uses it, type postconf -c %s -X %s, and apply again",
+                    name, now, value, join->directory, name);
+    mrg_changes_add(plan, MRG_CHANGE_SETTING, "", name, now, value);
+    return TRUE;
+}
+
 static gboolean
 plan_main(const MrgJoin *join, GPtrArray *plan, GError **error)
 {
     g_autofree char *text = mrg_join_text(join, MRG_FRAGMENT_MAIN, error);
     if (!text)
         return FALSE;
-    g_autoptr(GPtrArray) lines = logical_lines(text);
+    g_autoptr(GPtrArray) lines = mrg_postfix_lines(text);
     for (guint i = 0; i < lines->len; i++) {
         g_auto(GStrv) pair = g_strsplit(lines->pdata[i], "=", 2);
-        const char *name = g_strstrip(pair[0]), *value = g_strstrip(pair[1]);
-        mrg_changes_add(plan, MRG_CHANGE_SETTING, "", name,
-                        mrg_postfix_own(join->postfix, name), value);
+        if (!plan_setting(join, plan, g_strstrip(pair[0]), g_strstrip(pair[1]), error))
+            return FALSE;
     }
     return TRUE;
 }
@@ -478,7 +476,7 @@ static gboolean
 plan_master(const MrgJoin *join, GPtrArray *plan, GError **error)
 {
     g_autofree char *text = mrg_join_text(join, MRG_FRAGMENT_MASTER, error);
-    g_autoptr(GPtrArray) lines = text ? logical_lines(text) : NULL;
+    g_autoptr(GPtrArray) lines = text ? mrg_postfix_lines(text) : NULL;
     gboolean is_fine = text != NULL;
     for (guint i = 0; is_fine && i < lines->len; i++) {
         g_autoptr(MrgService) wanted = mrg_service_parse(lines->pdata[i]);

@@ -226,6 +226,27 @@ parse_settings(const char *text)
     return table;
 }
 
+GPtrArray *
+mrg_postfix_lines(const char *text)
+{
+    GPtrArray *logical = g_ptr_array_new_with_free_func(g_free);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    for (char **line = lines; *line; line++) {
+        g_autofree char *bare = g_strstrip(g_strdup(*line));
+        if (!*bare || *bare == '#')
+            continue;
+        if (g_ascii_isspace(**line) && logical->len) {
+            char **last = (char **) &logical->pdata[logical->len - 1];
+            char *joined = g_strconcat(*last, " ", bare, NULL);
+            g_free(*last);
+            *last = joined;
+        } else {
+            g_ptr_array_add(logical, g_steal_pointer(&bare));
+        }
+    }
+    return logical;
+}
+
 static GPtrArray *
 parse_services(const char *text)
 {
@@ -288,6 +309,39 @@ find_directory(const char *directory, GError **error)
     return said ? g_strstrip(said) : NULL;
 }
 
+/* What nothing refers to, as a setting of a transport that is not there, postconf -n leaves
+ * out. */
+static void
+add_unused(MrgPostfix *postfix)
+{
+    g_autofree char *path = g_build_filename(postfix->directory, "main.cf", NULL);
+    g_autofree char *text = NULL;
+    gsize length;
+    if (!g_file_get_contents(path, &text, &length, NULL) ||
+        length > MRG_POSTCONF_OUTPUT_MAX)
+        return;
+    g_autoptr(GPtrArray) lines = mrg_postfix_lines(text);
+    g_autoptr(GHashTable) unused = new_table();
+    for (guint i = 0; i < lines->len; i++) {
+        char *name, *value;
+        if (!split_pair(lines->pdata[i], &name, &value))
+            continue;
+        if (!g_hash_table_contains(postfix->own, name)) {
+            g_hash_table_replace(unused, name, value);
+            continue;
+        }
+        g_free(name);
+        g_free(value);
+    }
+    GHashTableIter each;
+    gpointer name, value;
+    g_hash_table_iter_init(&each, unused);
+    while (g_hash_table_iter_next(&each, &name, &value)) {
+        g_hash_table_iter_steal(&each);
+        g_hash_table_replace(postfix->own, name, value);
+    }
+}
+
 static gboolean
 ask(const char *directory, const char *option, char **text, GError **error)
 {
@@ -311,6 +365,7 @@ mrg_postfix_read(const char *directory, GError **error)
         ask(where, "-Mx", &texts.expanded_services, error)) {
         postfix = mrg_postfix_parse(&texts);
         postfix->directory = g_steal_pointer(&where);
+        add_unused(postfix);
     }
     g_free(texts.own);
     g_free(texts.expanded);

@@ -31,7 +31,7 @@ typedef struct MrgService {
 
 typedef struct MrgPostfix {
     char *directory;      /* absolute; NULL where it was parsed from texts */
-    GHashTable *own;      /* what main.cf says, as written */
+    GHashTable *own;      /* what main.cf says, as written, used or not */
     GHashTable *expanded; /* that and all defaults */
     GPtrArray *services;  /* MrgService */
 } MrgPostfix;
@@ -72,6 +72,10 @@ char *mrg_service_line(const MrgService *service, GHashTable *changes);
 
 /* "-o name=value", in braces where it needs them; the caller frees. */
 char *mrg_service_option(const char *name, const char *value);
+
+/* The lines of a file of Postfix without comments, continuations joined; the caller frees.
+ */
+GPtrArray *mrg_postfix_lines(const char *text);
 
 /* Splits at commas and white space outside of braces; the caller frees. */
 GStrv mrg_postfix_list(const char *text);

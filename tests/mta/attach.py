@@ -278,6 +278,40 @@ def conflicts_are_refused_with_the_next_step(world):
     tap.contains(said.stderr, "run this as root", "error for nobody")
 
 
+@tap.case
+def a_setting_that_nothing_refers_to_is_somebodys(world):
+    """postconf -n does not show it.  One that is as we need it is kept, by removal too."""
+    limit = "merganser_destination_recipient_limit"
+    for value, spelt in (("50", f"{limit}=50\n"), ("1 2", f"{limit} =\n# why\n  1\n  2\n")):
+        copy = Copy(world)
+        main = copy.config / "main.cf"
+        main.write_text(main.read_text() + spelt)
+        tap.lacks(postconf(copy.config, "-n"), limit, "what postconf shows")
+        before = state(copy.config)
+        said = split(world, "--apply", config=copy.config, code=78).stderr
+        tap.contains(said, f"{limit} = {value} of its own", "error")
+        tap.contains(said, f"postconf -c {copy.config} -X {limit}", "next step")
+        tap.equal(state(copy.config), before, "configuration after an error")
+        postconf(copy.config, "-X", limit)
+        split(world, "--apply", config=copy.config)
+        leave(world, copy)
+        tap.lacks(main.read_text(), limit, "main.cf")
+    copy = Copy(world)
+    postconf(copy.config, "-e", f"{limit}=1", f"merganser_milter=unix:{world.merganser.socket}")
+    before = state(copy.config)
+    split(world, "--apply", config=copy.config)
+    leave(world, copy)
+    tap.equal(state(copy.config), before, "configuration after --remove")
+    split(world, "--apply", config=copy.config)
+    postconf(copy.config, "-e", f"{limit}=7")
+    split(world, "--apply", config=copy.config, code=78)
+    copy = Copy(world)
+    split(world, "--apply", config=copy.config)
+    postconf(copy.config, "-e", f"{limit}=7")
+    split(world, "--apply", config=copy.config)
+    tap.contains(postconf(copy.config, "-n"), f"{limit} = 1", "our own, mended")
+
+
 def joined(world):
     copy = Copy(world)
     split(world, "--apply", config=copy.config)
