@@ -273,61 +273,108 @@ print_json(const MrgDoctor *doctor, gboolean is_verbose)
                              (int) count(doctor, MRG_LEVEL_WARNING)));
 }
 
-/* What asks for root's rights comes before what is not done with them. */
-static void
-examine(MrgDoctor *doctor, const MrgTool *tool, MrgConf *conf, const char *directory)
+typedef struct Request {
+    char *directory;
+    char **sendmail; /* files of a Sendmail; NULL: look for an MTA */
+    gboolean is_verbose;
+} Request;
+
+/* Those of the usual ones that are there; conf/sendmail says what the second is. */
+static GStrv
+find_sendmail(void)
 {
-    g_autoptr(GError) error = NULL;
-    g_autoptr(MrgPostfix) postfix = mrg_postfix_read(directory, &error);
-    doctor->conf = conf;
-    doctor->postfix = postfix;
+    static const char *const usual[] = {"/etc/mail/sendmail.cf", "/etc/mail/campaign.cf"};
+    g_autoptr(GPtrArray) found = g_ptr_array_new();
+    for (gsize i = 0; i < G_N_ELEMENTS(usual); i++)
+        if (g_file_test(usual[i], G_FILE_TEST_IS_REGULAR))
+            g_ptr_array_add(found, g_strdup(usual[i]));
+    g_ptr_array_add(found, NULL);
+    return (GStrv) g_ptr_array_steal(found, NULL);
+}
+
+static void
+say_no_postfix(MrgDoctor *doctor, const GError *error)
+{
     if (g_error_matches(error, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT))
         mrg_doctor_say(
             doctor, MRG_LEVEL_WARNING,
-            "there is no Postfix on this machine, and how another MTA is set up is "
-            "not examined — for Sendmail, compare with " MRG_DATA_DIR
-            "/sendmail/split.mc and hop.mc: F=T, r=1, Name=merganser");
-    else if (!postfix)
+            "there is no Postfix on this machine, and no /etc/mail/sendmail.cf — for a "
+            "Sendmail that is elsewhere, set up as in " MRG_DATA_DIR
+            "/sendmail/split.mc, type: merganser doctor --sendmail FILE");
+    else
         mrg_doctor_say(doctor, MRG_LEVEL_ERROR,
                        "the settings of Postfix cannot be read: %s — name its folder with "
                        "--config-dir, as in: merganser doctor --config-dir /etc/postfix",
                        error->message);
+}
+
+/* What asks for root's rights comes before what is not done with them. */
+static void
+examine(MrgDoctor *doctor, const MrgTool *tool, MrgConf *conf, const Request *request)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MrgPostfix) postfix =
+        request->sendmail ? NULL : mrg_postfix_read(request->directory, &error);
+    g_auto(GStrv) found = NULL;
+    if (g_error_matches(error, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT))
+        found = find_sendmail();
+    GStrv files = request->sendmail ? request->sendmail : found;
+    gboolean is_sendmail = files && *files;
+    doctor->conf = conf;
+    doctor->postfix = postfix;
+    if (!postfix && !is_sendmail)
+        say_no_postfix(doctor, error);
     check_socket(doctor);
-    if (postfix && (doctor->place.path || doctor->place.port))
+    gboolean has_place = doctor->place.path || doctor->place.port;
+    if (postfix && has_place)
         mrg_doctor_postfix(doctor);
+    else if (is_sendmail && has_place)
+        mrg_doctor_sendmail(doctor, (const char *const *) files);
     doctor->postfix = NULL;
     g_auto(MrgPeople) people = {0};
     if (check_pipeline(doctor, conf) && mrg_people_open(&people, tool) == EX_OK)
         mrg_doctor_timers(doctor, &people);
 }
 
-int
-mrg_verb_doctor(MrgTool *tool, int argc, char **argv)
+static int
+run(const Request *request, const MrgTool *tool)
 {
-    g_autofree char *directory = NULL;
-    gboolean is_verbose = FALSE;
-    const GOptionEntry entries[] = {
-        {"config-dir", 0, 0, G_OPTION_ARG_FILENAME, &directory,
-         "folder of main.cf, instead of the machine's own", "DIR"},
-        {"verbose", 0, 0, G_OPTION_ARG_NONE, &is_verbose, "also say what is right", NULL},
-        {0}};
-    int code = mrg_verb_parse(tool, &argc, &argv, entries, 0);
-    if (code)
-        return code;
     g_autoptr(GError) error = NULL;
     g_autoptr(GPtrArray) findings = g_ptr_array_new_with_free_func(finding_free);
     MrgDoctor doctor = {.findings = findings};
     g_autoptr(MrgConf) conf = mrg_conf_load(tool->conf_path, &error);
     if (conf)
-        examine(&doctor, tool, conf, directory);
+        examine(&doctor, tool, conf, request);
     else
         mrg_doctor_say(&doctor, MRG_LEVEL_ERROR,
                        "%s — mend %s, then type: merganser -c %s doctor", error->message,
                        tool->conf_path, tool->conf_path);
     if (tool->is_json)
-        print_json(&doctor, is_verbose);
+        print_json(&doctor, request->is_verbose);
     else
-        print_text(&doctor, is_verbose);
+        print_text(&doctor, request->is_verbose);
     mrg_place_clear(&doctor.place);
     return count(&doctor, MRG_LEVEL_ERROR) ? EX_CONFIG : EX_OK;
+}
+
+int
+mrg_verb_doctor(MrgTool *tool, int argc, char **argv)
+{
+    Request request = {0};
+    const GOptionEntry entries[] = {
+        {"config-dir", 0, 0, G_OPTION_ARG_FILENAME, &request.directory,
+         "folder of main.cf, instead of the machine's own", "DIR"},
+        {"sendmail", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &request.sendmail,
+         "a configuration file of Sendmail, instead of a Postfix; may be repeated", "FILE"},
+        {"verbose", 0, 0, G_OPTION_ARG_NONE, &request.is_verbose, "also say what is right",
+         NULL},
+        {0}};
+    int code = mrg_verb_parse(tool, &argc, &argv, entries, 0);
+    if (!code && request.directory && request.sendmail)
+        code = mrg_verb_usage("--config-dir and --sendmail exclude each other");
+    if (!code)
+        code = run(&request, tool);
+    g_free(request.directory);
+    g_strfreev(request.sendmail);
+    return code;
 }

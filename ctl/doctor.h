@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * doctor: what is wrong between a Postfix and Merganser, and what to type.
+ * doctor: what is wrong between a Postfix or Sendmail and Merganser, and what to type.
  *
  * OWNERSHIP  the doctor borrows configuration and snapshot and owns the findings.
  */
@@ -31,6 +31,9 @@ void mrg_doctor_say(MrgDoctor *doctor, MrgLevel level, const char *format, ...)
 
 /* How the Postfix passes mail to the milter (doctor-postfix.c). */
 void mrg_doctor_postfix(MrgDoctor *doctor);
+
+/* How a Sendmail does, by its configuration files (doctor-sendmail.c). */
+void mrg_doctor_sendmail(MrgDoctor *doctor, const char *const *paths);
 
 /* What runs from timers, and the loader (doctor-timers.c). */
 void mrg_doctor_timers(MrgDoctor *doctor, MrgPeople *people);
