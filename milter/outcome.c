@@ -11,6 +11,7 @@
 /* Others that change a person's state between our load and commit; each try makes one of
  * them succeed, so this many losses in a row mean something is broken. */
 #define COMMIT_TRIES 64
+#define TURN_DEADLINES 4 /* of the store, for which a turn is waited: 20 s, if not set */
 #define STOP_TRIES 4
 
 void
@@ -335,18 +336,20 @@ fits_copy(const MrgMerge *merge, gint64 made_for_us)
            (decision->may_track_click || !(merge->tracked & MRG_TRACKED_CLICKS));
 }
 
-gboolean
-mrg_step_commit(MrgMerge *merge, GError **error)
+/* is_stale: the state has changed for certain, and a first try would be in vain. */
+static gboolean
+commit(MrgMerge *merge, gboolean is_stale, GError **error)
 {
-    if (!mrg_merge_commits(merge))
-        return TRUE;
     gboolean was_going_out = mrg_merge_is_going_out(merge);
     gint64 made_for_us = mrg_merge_out_us(merge);
     MrgCommit last = MRG_COMMIT_DONE;
     gint64 give_up_us = g_get_monotonic_time() + merge->pipeline->conf->store_deadline;
     for (guint try = 0; may_try(try, give_up_us) && !merge->state.is_repeat; try++) {
         MrgCommit before = last;
-        last = commit_once(merge, is_final_verdict(merge->disposition->verdict), error);
+        last =
+            is_stale && !try
+                ? MRG_COMMIT_CONFLICT
+                : commit_once(merge, is_final_verdict(merge->disposition->verdict), error);
         if (last == MRG_COMMIT_DONE || last == MRG_COMMIT_ERROR)
             return last == MRG_COMMIT_DONE;
         if (!load_state(merge, error) || !read_state(merge, error))
@@ -368,6 +371,28 @@ mrg_step_commit(MrgMerge *merge, GError **error)
     if (!was_going_out && merge->state.repeat_verdict != MRG_VERDICT_DROP)
         record_stop(merge);
     return TRUE;
+}
+
+/* Those who write to accounts that people share do so one after the other: of many at once,
+ * each round of the store's compare-and-swap lets one through. */
+gboolean
+mrg_step_commit(MrgMerge *merge, GError **error)
+{
+    const MrgPipeline *pipeline = merge->pipeline;
+    const MrgState *state = &merge->state;
+    if (!mrg_merge_commits(merge))
+        return TRUE;
+    if (!state->n_shared || state->is_repeat ||
+        (!mrg_merge_is_going_out(merge) && !pipeline->counts_attempts))
+        return commit(merge, FALSE, error);
+    gboolean has_waited;
+    gint64 until_us =
+        g_get_monotonic_time() + TURN_DEADLINES * pipeline->conf->store_deadline;
+    guint64 taken = mrg_turns_take(pipeline->turns, state->shared, state->n_shared,
+                                   until_us, &has_waited);
+    gboolean is_done = commit(merge, has_waited, error);
+    mrg_turns_give(pipeline->turns, taken);
+    return is_done;
 }
 
 /* A refusal is recorded too, where that is possible, for whoever asks why. */

@@ -9,6 +9,7 @@
 #define MRG_OUTCOME_H
 
 #include "milter/pipeline.h"
+#include "milter/turns.h"
 
 struct MrgPipeline {
     gint references; /* atomic */
@@ -17,6 +18,7 @@ struct MrgPipeline {
     MrgStore *store;
     MrgOutbox *outbox;
     MrgPlanCache *plans;
+    MrgTurns *turns;
     MrgLibrary *library;
     MrgIntakeRules rules;
     gboolean counts_attempts;

@@ -593,6 +593,7 @@ mrg_pipeline_new_with(MrgConf *conf, MrgKeyring *keyring, MrgStore *store, GErro
     g_atomic_int_set(&pipeline->references, 1);
     pipeline->conf = mrg_conf_ref(conf);
     pipeline->counts_attempts = mrg_policy_counts_attempts(&conf->policy);
+    pipeline->turns = mrg_turns_new();
     pipeline->plans = mrg_plan_cache_new(PLANS_KEPT, PLAN_LIFE_US);
     pipeline->track = allowed_tracking(conf);
     take_rules(pipeline);
@@ -627,6 +628,7 @@ mrg_pipeline_unref(MrgPipeline *pipeline)
         return;
     mrg_outbox_free(pipeline->outbox);
     mrg_plan_cache_free(pipeline->plans);
+    mrg_turns_free(pipeline->turns);
     mrg_library_free(pipeline->library);
     g_clear_pointer(&pipeline->store, mrg_store_close);
     g_clear_pointer(&pipeline->keyring, mrg_keyring_unref);

@@ -26,11 +26,12 @@ from sandbox.pgsql import Pgsql  # noqa: E402
 from sandbox.postfix import SandboxError, new_directory  # noqa: E402
 from tests import tap  # noqa: E402
 from tests.fake.mta import FakeMta, Gone  # noqa: E402
-from tests.people import campaign  # noqa: E402
+from tests.people import NO_CAP, campaign  # noqa: E402
 
 PEOPLE, MESSAGES, LIMIT = 100, 50, 3
 SESSIONS = 16  # of each milter
 TRIES = 200
+HOUSEHOLD, HOUSEHOLD_LIMIT, HOUSEHOLD_SESSIONS = 1500, 500, 100
 CAP = {"cap daily": {"limit": str(LIMIT), "per": "24h", "on_exceed": "drop"}}
 
 
@@ -210,6 +211,50 @@ def one_milter_on_sqlite():
 def four_milters_on_postgresql():
     with pgsql() as server, Fleet(4, on(server)) as fleet:
         assert_exact(Race(fleet).run(), recorded_in_pgsql(server))
+
+
+def one_household(settings, recorded):
+    """Everybody shares an account, and a hundred of them, as many as an MTA has sessions, get mail
+    at any time: nobody is told to come again."""
+    people = [f"h{n}@example.com" for n in range(HOUSEHOLD)]
+    cap = {**NO_CAP, "policy": {"household_field": "interest"},
+           "cap home": {"limit": str(HOUSEHOLD_LIMIT), "per": "24h", "scope": "household"}}
+    with Fleet(1, {**cap, **settings}) as fleet:
+        fleet.milters[0].import_profiles(
+            [{"address": person, "first_name": "H", "interest": "house"} for person in people])
+        work, answers = queue.SimpleQueue(), collections.Counter()
+        for person in people:
+            work.put(person)
+
+        def session():
+            with FakeMta(fleet.milters[0].socket, timeout=60) as mta, \
+                    contextlib.suppress(queue.Empty):
+                mta.connect()
+                while True:
+                    person = work.get(block=False)
+                    data = campaign(number=person, plain="Hi {{first_name}}\n",
+                                    html="<p>Hi {{first_name}}</p>\n", subject="news")
+                    answers[mta.message(data, [f"<{person}>"])[1].answer] += 1
+
+        threads = [threading.Thread(target=session) for _ in range(HOUSEHOLD_SESSIONS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        exact = HOUSEHOLD_LIMIT, HOUSEHOLD - HOUSEHOLD_LIMIT
+        tap.equal(dict(answers), dict(zip(("accept", "discard"), exact)), "answers")
+        tap.equal(recorded(fleet), exact, "recorded")
+
+
+@tap.case
+def one_household_on_sqlite_is_told_to_come_again_never():
+    one_household({}, recorded_in_sqlite)
+
+
+@tap.case
+def one_household_on_postgresql_is_told_to_come_again_never():
+    with pgsql() as server:
+        one_household(on(server), lambda fleet: recorded_in_pgsql(server))
 
 
 def kill_and_start(milter):
