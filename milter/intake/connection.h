@@ -11,7 +11,8 @@
 
 typedef struct MrgConnection {
     const MrgIntakeHandler *handler;
-    gboolean is_sender_silent; /* negotiated: no reply to the sender, a header, a body chunk */
+    /* Negotiated: no reply to the sender, a header, a chunk of the body. */
+    gboolean is_sender_silent;
     gboolean is_header_silent;
     gboolean is_body_silent;
     gboolean is_value_exact; /* negotiated: header values keep the space before them */
