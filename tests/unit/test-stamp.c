@@ -179,6 +179,38 @@ the_pixel_goes_into_the_rendered_text(void)
     tear_down(&fixture);
 }
 
+/* The last </body> counts, and the first <body>, before which there may be links. */
+static void
+the_pixel_finds_its_body(void)
+{
+    static const char html[] = "<a href=https://shop.example/a>a</a><body>hi</body>"
+                               "<body><a href=https://shop.example/b>b</a></body>.";
+    static const struct {
+        gboolean is_on_top;
+        const char *text;
+    } cases[] = {{FALSE, "<a @>a</a><body>hi</body><body><a @>b</a><img ></body>."},
+                 {TRUE, "<a @>a</a><body><img >hi</body><body><a @>b</a></body>."}};
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        Fixture fixture;
+        const MrgUtm utm = {0};
+        g_autoptr(MrgLinks) links = mrg_links_new("https://t.example.com/m", &utm);
+        g_autoptr(GRegex) addresses = g_regex_new("href=\"[^\"]*/c/[^\"]*\"", 0, 0, NULL);
+        g_autoptr(GRegex) pixel = g_regex_new("<img [^>]*", 0, 0, NULL);
+        set_up(&fixture, two_parts);
+        fixture.parts[1] = (MrgRendered){TRUE, html, strlen(html)};
+        fixture.context.links = links;
+        fixture.context.may_track_click = TRUE;
+        fixture.context.is_pixel_on_top = cases[i].is_on_top;
+        apply(&fixture);
+        g_autofree char *half =
+            g_regex_replace_literal(addresses, fixture.parts[1].text, -1, 0, "@", 0, NULL);
+        g_autofree char *text =
+            g_regex_replace_literal(pixel, half, -1, 0, "<img ", 0, NULL);
+        g_assert_cmpstr(text, ==, cases[i].text);
+        tear_down(&fixture);
+    }
+}
+
 static void
 untracked_means_untouched(void)
 {
@@ -288,6 +320,7 @@ main(int argc, char **argv)
     g_test_add_func("/html/tokens", html_is_cut_as_browsers_cut_it);
     g_test_add_func("/stamp/pixel", the_pixel_stands_before_the_last_body_end);
     g_test_add_func("/stamp/pixel-rendered", the_pixel_goes_into_the_rendered_text);
+    g_test_add_func("/stamp/pixel-body", the_pixel_finds_its_body);
     g_test_add_func("/stamp/untracked", untracked_means_untouched);
     g_test_add_func("/stamp/no-html", a_message_without_html_gets_no_pixel);
     g_test_add_func("/stamp/unsubscribe", marketing_can_be_left_with_one_click);
