@@ -15,9 +15,9 @@
  * It is sealed by a synthetic IV (SIV: Rogaway, Shrimpton 2006; RFC 5297).  Keyed BLAKE2b
  * of version, key id and all that is encrypted gives the nonce and, in other bytes, a tag
  * key.  The nonce is that of ChaCha20 (RFC 8439, 2.4) under a key of its own; the tag is a
- * piece of ChaCha20's stream under the tag key, from a place that this purpose and link
- * have to themselves.  Opening decrypts, hashes what comes out, and compares both the nonce
- * and the tag, without telling by the time which was wrong.
+ * piece of ChaCha20's stream under the tag key, with a nonce of zeros, from a place that
+ * this purpose and link have to themselves.  Opening decrypts, hashes what comes out, and
+ * compares both the nonce and the tag, without telling by the time which was wrong.
  *
  * THREADS    no state.
  */
@@ -72,8 +72,9 @@ const char *mrg_token_purpose_name(MrgTokenPurpose purpose);
  * An AEAD of libsodium for each token takes some 3,300 instructions, and twenty links more
  * than rendering the mail.  Here a copy has one hash and one encryption, and one call gives
  * 32 of its tags.
- *
- * ---- sealing, by the newest key that is not retired ---- */
+ */
+
+/* ---- sealing, by the newest key that is not retired ---- */
 
 /* One copy's tokens. */
 typedef struct MrgSealer {
