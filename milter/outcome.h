@@ -8,6 +8,7 @@
 #ifndef MRG_OUTCOME_H
 #define MRG_OUTCOME_H
 
+#include "milter/contents.h"
 #include "milter/pipeline.h"
 #include "milter/turns.h"
 
@@ -17,6 +18,7 @@ struct MrgPipeline {
     MrgKeyring *keyring;
     MrgStore *store;
     MrgOutbox *outbox;
+    MrgContents *contents;
     MrgPlanCache *plans;
     MrgTurns *turns;
     MrgLibrary *library;

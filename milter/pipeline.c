@@ -75,8 +75,9 @@ hash_content(const MrgMerge *merge, const MrgFieldRules *rules, MrgMessageKey *c
     gsize body_length = merge->envelope->body->len;
     g_ptr_array_add(texts, merge->envelope->body->data);
     g_array_append_val(lengths, body_length);
-    mrg_message_key(merge->pipeline->keyring, (const char *const *) texts->pdata,
-                    (const gsize *) (gpointer) lengths->data, texts->len, content);
+    mrg_contents_key(merge->pipeline->contents, merge->pipeline->keyring,
+                     (const char *const *) texts->pdata,
+                     (const gsize *) (gpointer) lengths->data, texts->len, content);
 }
 
 /* A message that compiled and does not any more: somebody changed a block, and can mend it
@@ -594,6 +595,7 @@ mrg_pipeline_new_with(MrgConf *conf, MrgKeyring *keyring, MrgStore *store, GErro
     pipeline->conf = mrg_conf_ref(conf);
     pipeline->counts_attempts = mrg_policy_counts_attempts(&conf->policy);
     pipeline->turns = mrg_turns_new();
+    pipeline->contents = mrg_contents_new();
     pipeline->plans = mrg_plan_cache_new(PLANS_KEPT, PLAN_LIFE_US);
     pipeline->track = allowed_tracking(conf);
     take_rules(pipeline);
@@ -628,6 +630,7 @@ mrg_pipeline_unref(MrgPipeline *pipeline)
         return;
     mrg_outbox_free(pipeline->outbox);
     mrg_plan_cache_free(pipeline->plans);
+    mrg_contents_free(pipeline->contents);
     mrg_turns_free(pipeline->turns);
     mrg_library_free(pipeline->library);
     g_clear_pointer(&pipeline->store, mrg_store_close);
