@@ -9,13 +9,13 @@
 
 #include "milter/intake/wire.h"
 
-#define IN_BYTES (16 * 1024)
+#define IN_BYTES (64 * 1024)
 #define OUT_BYTES (64 * 1024)
 /* As long as libmilter waits for an MTA (MI_TIMEOUT in libmilter/libmilter.h). */
 #define SEND_WAIT_MS (7210 * 1000)
 /* libmilter waits 1 ms for the next packet before it has another thread wait for it
  * (MI_RD_CMD_TO in libmilter/engine.c), which costs more than to sleep for longer. */
-#define READY_WAIT_MS 50
+#define READY_WAIT_US 50000
 
 typedef struct Wire {
     gboolean is_over; /* nothing more comes, or can be sent */
@@ -36,8 +36,10 @@ wire_of(int fd)
 int
 mrg_wire_accept(int listener, struct sockaddr *address, socklen_t *length)
 {
+    static const struct timeval wait = {.tv_usec = READY_WAIT_US};
     int fd = accept(listener, address, length);
-    if (fd >= 0 && fd < MRG_WIRE_DESCRIPTORS) {
+    if (fd >= 0 && fd < MRG_WIRE_DESCRIPTORS &&
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) == 0) {
         Wire *wire = g_new(Wire, 1);
         wire->is_over = FALSE;
         wire->in_start = wire->in_end = wire->out_length = 0;
@@ -117,13 +119,14 @@ mrg_wire_writev(int fd, const struct iovec *parts, int n)
 
 /* ---- input ---- */
 
-/* Whether there is something for read(): bytes, or that no more come. */
+/* Whether there is something for read(): bytes, or that no more come.  Waits a while for
+ * it, in the call that gets it. */
 static gboolean
 fill(int fd, Wire *wire)
 {
     if (wire->in_start < wire->in_end || wire->is_over)
         return TRUE;
-    ssize_t n = recv(fd, wire->in, sizeof wire->in, MSG_DONTWAIT);
+    ssize_t n = recv(fd, wire->in, sizeof wire->in, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return FALSE;
     wire->in_start = 0;
@@ -146,7 +149,9 @@ mrg_wire_poll(struct pollfd *set, nfds_t n, int timeout_ms)
     flush(set->fd, wire);
     if (fill(set->fd, wire))
         return 1;
-    return poll(set, n, timeout_ms >= 0 ? MAX(timeout_ms, READY_WAIT_MS) : timeout_ms);
+    set->revents = 0;
+    return timeout_ms >= 0 && timeout_ms <= READY_WAIT_US / 1000 ? 0
+                                                                 : poll(set, n, timeout_ms);
 }
 
 /* What is asked for goes to its place, what came with it is kept. */

@@ -201,8 +201,9 @@ def show(legs, arguments):
               "a message and session")
     *_, last = legs
     for leg in legs[:-1]:
-        ratio = statistics.median(a / b for a, b in zip(last.done, leg.done))
-        print(f"{last.name} / {leg.name} = {ratio:.3f}")
+        ratios = sorted(a / b for a, b in zip(last.done, leg.done))
+        print(f"{last.name} / {leg.name} = {statistics.median(ratios):.3f} "
+              f"({ratios[0]:.3f} to {ratios[-1]:.3f})")
 
 
 def run(arguments, legs, message):
