@@ -155,7 +155,7 @@ def measure(options, directory):
     rate = statistics.median(r.rate for r in ours)
     ratio = rate / statistics.median(r.rate for r in theirs)
     print(f"collector {rate:.0f}/s, {ratio:.2f} of nginx")
-    half = round_at(rate / 2, collector.port, paths, options.seconds)
+    half = round_at(0.52 * rate, collector.port, paths, options.seconds)
     print(f"at {half.rate / rate:.2f} of that    {half}")
     report_journal(collector)
 
