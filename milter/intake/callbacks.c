@@ -29,7 +29,12 @@
 /* libmilter is listening long before. */
 #define START_US (2 * G_USEC_PER_SEC)
 #define STEPS_SKIPPED (SMFIP_NOHELO | SMFIP_NOUNKNOWN | SMFIP_NODATA)
+/* A sender without an answer has an MTA wait 40 ms over TCP, unless wire.c acknowledges. */
+#ifdef HAVE_WIRE
 #define STEPS_SILENT (SMFIP_NR_MAIL | SMFIP_NR_HDR | SMFIP_NR_BODY)
+#else
+#define STEPS_SILENT (SMFIP_NR_HDR | SMFIP_NR_BODY)
+#endif
 /* A reply line with code and enhanced code stays within RFC 5321's 512 bytes. */
 #define REPLY_TEXT_MAX 400
 
@@ -151,7 +156,7 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
 
     mrg_connection_free(connection_of(ctx));
     MrgConnection *connection = mrg_connection_new(intake_handler);
-    connection->is_sender_silent = (steps & SMFIP_NR_MAIL) != 0;
+    connection->is_sender_silent = (*my_steps & SMFIP_NR_MAIL) != 0;
     connection->is_header_silent = (steps & SMFIP_NR_HDR) != 0;
     connection->is_body_silent = (steps & SMFIP_NR_BODY) != 0;
     connection->is_value_exact = (steps & SMFIP_HDR_LEADSPC) != 0;

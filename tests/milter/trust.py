@@ -75,7 +75,8 @@ def login_is_trusted_where_it_is_listed(bench):
         tap.true(reply.edits, "nothing was merged for a listed login")
         for login in ("mallory", None):
             event, reply = mixed.send(campaign(), daemon="smtpd", login=login)
-            tap.equal((event, reply.answer, reply.edits), ("rcpt", "accept", []), login)
+            tap.true(event in ("mail", "rcpt"), f"{login}: {event}")
+            tap.equal((reply.answer, reply.edits), ("accept", []), login)
 
 
 @tap.case
