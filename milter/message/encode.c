@@ -142,7 +142,8 @@ put_most(Quoter *quoter, const char *text, const char *end)
     const char *limit = start + (LINE_MAX_COLUMNS - 1 - quoter->column);
     const char *at = text;
     for (;;) {
-        gsize n = MIN(copy_plain(out, at, end), (gsize) (limit - out));
+        gsize n = copy_plain(out, at, end);
+        n = MIN(n, (gsize) (limit - out));
         at += n;
         out += n;
         if (n == sizeof(guint64))
