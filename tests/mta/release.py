@@ -480,7 +480,7 @@ def a_copy_that_comes_again_is_sent_once(world):
     with LostAnswer(world) as line:
         world.send(campaign(number="again", first=[header]), [people[0]])
         wait_for(lambda: line.n_cut == 1, 10, "an answer that is lost")
-        wait_for(has_come_again, 20, "the second copy")
+        wait_for(has_come_again, 10, "the second copy")
     tap.contains(release(world), "0 released, 1 deleted", "release of what is due")
     tap.equal((n_held(world), len(holds(world))), (1, 1), "held copies and holds")
     tap.contains(release(world, "--all"), "1 released, 0 deleted", "release of all")
