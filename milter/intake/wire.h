@@ -32,7 +32,8 @@
 int mrg_wire_accept(int listener, struct sockaddr *address, socklen_t *length);
 
 /* Sends what is to be sent, where input is asked for; that there is room for output is
- * always so.  timeout_ms -1: none. */
+ * always so.  Waits for input as long as it is told, and at least 50 ms; timeout_ms -1: for
+ * ever.  Over TCP what came is acknowledged before the wait. */
 int mrg_wire_poll(struct pollfd *set, nfds_t n, int timeout_ms);
 
 ssize_t mrg_wire_read(int fd, void *bytes, size_t n);

@@ -3,10 +3,10 @@
  * group: commits of many threads in one transaction.
  *
  * What a commit costs is the fsync, so those that wait for the writer share one.  Who comes
- * when nobody leads, leads: it takes all that wait, in the order they came, writes each in
- * a savepoint of its own, commits once, hands the lead to the first that came meanwhile,
- * and then tells its own.  Each waits on a condition of its own, so that only those wake up
- * whom it concerns.
+ * when nobody leads, leads: it takes all that wait, in the order they came, writes them,
+ * those that could leave half of their rows behind in savepoints, commits once, hands the
+ * lead to the first that came meanwhile, and then tells its own.  Each waits on a condition
+ * of its own, so that only those wake up whom it concerns.
  */
 #include "config.h"
 
