@@ -19,8 +19,8 @@
 #include "ctl/terminal.h"
 #include "milter/clock.h"
 
-#define CHUNK \
-    500 /* copies that are judged before Postfix is told, and holds that end at once */
+/* Copies that are judged before Postfix is told, and holds that end in one commit. */
+#define CHUNK 500
 
 /* The ledger knows of a copy a moment before it stands in the queue. */
 #define YOUNG_US (600 * MRG_SECOND_US)
