@@ -100,6 +100,8 @@ typedef struct MrgSqliteGroup {
     pthread_mutex_t lock;
     GQueue waiting;
     gboolean has_leader;
+    guint wanted; /* members that the leader waits for, itself among them */
+    pthread_cond_t joined;
 } MrgSqliteGroup;
 
 typedef struct MrgSqlite {
