@@ -149,6 +149,25 @@ check_default_action(MrgDoctor *doctor, const MrgService *service, const char *o
         folder(doctor), service->key);
 }
 
+/* answers = late: a second recipient is not told to wait, and other mail not let go before
+ * its body. */
+static void
+check_late_answers(MrgDoctor *doctor, const MrgService *service)
+{
+    const char *limit = effective(doctor, service, "smtpd_recipient_limit");
+    if (role_of(doctor, service) != ROLE_MERGE)
+        mrg_doctor_say(doctor, MRG_LEVEL_WARNING,
+                       "%s passes the bodies of all its mail to the milter, since answers = "
+                       "late — say answers = early in [milter] of %s and restart the daemon",
+                       service->key, doctor->conf->path);
+    else if (!g_str_equal(limit, "1"))
+        mrg_doctor_say(doctor, MRG_LEVEL_ERROR,
+                       "%s has smtpd_recipient_limit = %s, and answers = late in [milter]: a "
+                       "campaign message with two recipients is refused to both — postconf "
+                       "-c %s -P %s/smtpd_recipient_limit=1",
+                       service->key, limit, folder(doctor), service->key);
+}
+
 static void
 check_entrance(MrgDoctor *doctor, const MrgService *service)
 {
@@ -179,6 +198,8 @@ check_entrance(MrgDoctor *doctor, const MrgService *service)
             service->key, name, folder(doctor), service->key);
     check_order(doctor, service, milters, ours);
     check_default_action(doctor, service, milters[ours]);
+    if (doctor->conf->milter_answers == MRG_ANSWERS_LATE)
+        check_late_answers(doctor, service);
     if (role != ROLE_NONE)
         mrg_doctor_say(doctor, MRG_LEVEL_OK, "%s reaches the milter as %s, to %s",
                        service->key, name, role == ROLE_MERGE ? "merge" : "check");

@@ -28,6 +28,7 @@ typedef guint MrgConfMODE;
 typedef guint MrgConfCHOICE;
 
 typedef enum { MRG_STAGE_OFF, MRG_STAGE_ON } MrgStageChoice;
+typedef enum { MRG_ANSWERS_EARLY, MRG_ANSWERS_LATE } MrgAnswersChoice;
 typedef enum { MRG_LOG_SYSLOG, MRG_LOG_STDERR } MrgLogChoice;
 typedef enum { MRG_DEFAULT_GRANTED, MRG_DEFAULT_DENIED } MrgConsentChoice;
 typedef enum { MRG_UNKNOWN_GENERIC, MRG_UNKNOWN_DROP, MRG_UNKNOWN_REJECT } MrgUnknownChoice;

@@ -533,6 +533,7 @@ take_rules(MrgPipeline *pipeline)
         .merge_daemons = conf->trust_merge_daemons,
         .check_daemons = conf->trust_check_daemons,
         .senders = conf->trust_senders,
+        .is_answered_late = conf->milter_answers == MRG_ANSWERS_LATE,
         .limits = {.headers = conf->milter_max_headers,
                    .header_bytes = conf->milter_max_header_bytes,
                    .body_bytes = conf->milter_max_body,

@@ -35,6 +35,7 @@
 #else
 #define STEPS_SILENT (SMFIP_NR_HDR | SMFIP_NR_BODY)
 #endif
+#define STEPS_SILENT_LATE (STEPS_SILENT | SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_EOH)
 /* A reply line with code and enhanced code stays within RFC 5321's 512 bytes. */
 #define REPLY_TEXT_MAX 400
 
@@ -131,6 +132,17 @@ to_milter(MrgAnswer answer)
 
 /* ---- events ---- */
 
+static unsigned long
+steps_wanted(void)
+{
+    gpointer hold;
+    const MrgIntakeRules *rules = intake_handler->acquire(&hold);
+    unsigned long silent =
+        rules && rules->is_answered_late ? STEPS_SILENT_LATE : STEPS_SILENT;
+    intake_handler->release(hold);
+    return STEPS_SKIPPED | SMFIP_HDR_LEADSPC | silent;
+}
+
 static sfsistat
 on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
              unsigned long unused_2 G_GNUC_UNUSED, unsigned long unused_3 G_GNUC_UNUSED,
@@ -150,16 +162,18 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
         smfi_setsymlist(ctx, SMFIM_ENVFROM, (char *) "i {auth_authen}");
         smfi_setsymlist(ctx, SMFIM_EOM, (char *) "i");
     }
-    *my_steps = steps & (STEPS_SKIPPED | STEPS_SILENT | SMFIP_HDR_LEADSPC);
+    *my_steps = steps & steps_wanted();
     *my_2 = 0;
     *my_3 = 0;
 
     mrg_connection_free(connection_of(ctx));
     MrgConnection *connection = mrg_connection_new(intake_handler);
     connection->is_sender_silent = (*my_steps & SMFIP_NR_MAIL) != 0;
-    connection->is_header_silent = (steps & SMFIP_NR_HDR) != 0;
-    connection->is_body_silent = (steps & SMFIP_NR_BODY) != 0;
-    connection->is_value_exact = (steps & SMFIP_HDR_LEADSPC) != 0;
+    connection->is_recipient_silent = (*my_steps & SMFIP_NR_RCPT) != 0;
+    connection->is_header_silent = (*my_steps & SMFIP_NR_HDR) != 0;
+    connection->is_headers_end_silent = (*my_steps & SMFIP_NR_EOH) != 0;
+    connection->is_body_silent = (*my_steps & SMFIP_NR_BODY) != 0;
+    connection->is_value_exact = (*my_steps & SMFIP_HDR_LEADSPC) != 0;
     smfi_setpriv(ctx, connection);
     return SMFIS_CONTINUE;
 }
@@ -203,12 +217,24 @@ on_mail(SMFICTX *ctx, char **arguments)
     return connection->is_sender_silent ? SMFIS_NOREPLY : answer_sender(connection);
 }
 
+static void
+add_recipient(const MrgConnection *connection, const char *argument)
+{
+    g_autofree char *address = bare_address(argument);
+    mrg_envelope_add_recipient(connection->envelope, &connection->rules->limits, address);
+}
+
 static sfsistat
 on_recipient(SMFICTX *ctx, char **arguments)
 {
     MrgConnection *connection = connection_of(ctx);
     MrgEnvelope *envelope = connection->envelope;
     sfsistat answer = answer_sender(connection);
+    if (connection->is_recipient_silent) {
+        if (answer == SMFIS_CONTINUE)
+            add_recipient(connection, arguments[0]);
+        return SMFIS_NOREPLY;
+    }
     if (answer != SMFIS_CONTINUE)
         return answer;
     /* A service of a listed merge daemon carries campaigns alone, so the client can be told
@@ -220,8 +246,7 @@ on_recipient(SMFICTX *ctx, char **arguments)
                   "another transaction");
         return SMFIS_TEMPFAIL;
     }
-    g_autofree char *address = bare_address(arguments[0]);
-    mrg_envelope_add_recipient(envelope, &connection->rules->limits, address);
+    add_recipient(connection, arguments[0]);
     return SMFIS_CONTINUE;
 }
 
@@ -231,7 +256,7 @@ on_header(SMFICTX *ctx, char *name, char *value)
     MrgConnection *connection = connection_of(ctx);
     g_autofree char *exact =
         connection->is_value_exact ? NULL : g_strconcat(" ", value, NULL);
-    if (connection->envelope)
+    if (answer_sender(connection) == SMFIS_CONTINUE)
         mrg_envelope_add_header(connection->envelope, &connection->rules->limits, name,
                                 exact ? exact : value);
     return connection->is_header_silent ? SMFIS_NOREPLY : SMFIS_CONTINUE;
@@ -241,6 +266,8 @@ static sfsistat
 on_headers_end(SMFICTX *ctx)
 {
     MrgConnection *connection = connection_of(ctx);
+    if (connection->is_headers_end_silent)
+        return SMFIS_NOREPLY;
     if (!connection->envelope)
         return SMFIS_TEMPFAIL;
     if (connection->envelope->is_campaign)
@@ -253,7 +280,7 @@ static sfsistat
 on_body(SMFICTX *ctx, unsigned char *chunk, size_t length)
 {
     MrgConnection *connection = connection_of(ctx);
-    if (connection->envelope)
+    if (connection->envelope && connection->envelope->is_campaign)
         mrg_envelope_add_body(connection->envelope, &connection->rules->limits, chunk,
                               length);
     return connection->is_body_silent ? SMFIS_NOREPLY : SMFIS_CONTINUE;
@@ -267,6 +294,10 @@ on_message_end(SMFICTX *ctx)
     const MrgMta mta = {&mta_api, ctx};
     if (!envelope)
         return SMFIS_TEMPFAIL;
+    if (!envelope->is_campaign) {
+        mrg_connection_end(connection);
+        return SMFIS_ACCEPT;
+    }
     mrg_envelope_end_body(envelope);
     envelope->queue_id =
         mrg_arena_strdup(envelope->arena, smfi_getsymval(ctx, (char *) "i"));

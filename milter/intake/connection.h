@@ -11,9 +11,12 @@
 
 typedef struct MrgConnection {
     const MrgIntakeHandler *handler;
-    /* Negotiated: no reply to the sender, a header, a chunk of the body. */
+    /* Negotiated: no reply to the sender, a recipient, a header, the end of the headers, a
+     * chunk of the body. */
     gboolean is_sender_silent;
+    gboolean is_recipient_silent;
     gboolean is_header_silent;
+    gboolean is_headers_end_silent;
     gboolean is_body_silent;
     gboolean is_value_exact; /* negotiated: header values keep the space before them */
     MrgRole daemon_role;

@@ -3,7 +3,8 @@
  * intake: the milter side: callbacks, trust, envelopes.
  *
  * Only campaign messages that came by a trusted way are kept; everything else is
- * accepted as early as the protocol allows, its body never read.
+ * accepted as early as the protocol allows, its body never read.  Where nothing is answered
+ * before the end, bodies of other mail come along and are thrown away chunk by chunk.
  *
  * THREADS    libmilter runs callbacks on a pool of threads, a connection may change
  *            threads between two of them: the handler is called from any.
@@ -18,6 +19,7 @@ typedef struct MrgIntakeRules {
     const char *const *merge_daemons; /* NULL-terminated lists */
     const char *const *check_daemons;
     const char *const *senders;
+    gboolean is_answered_late; /* of connections that begin now */
     MrgEnvelopeLimits limits;
 } MrgIntakeRules;
 

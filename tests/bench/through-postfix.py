@@ -10,7 +10,8 @@ A leg is a private Postfix with its milter:
   null        one that replaces the body with the same bytes (null-milter.c)
   opendkim    OpenDKIM, which signs with RSA 2048
   merganser   Merganser with SQLite: durability full, a person of their own for each message,
-              one cap, pixel and links on
+              one cap, pixel and links on; answers = late, as the service is a campaign tool's
+  early       the same with answers = early, the default; only where it is asked for
 
 A client sends a 20 KB multipart message to one person at a time over many sessions; Postfix
 discards what it accepted.  The clock stops when the queue is empty.  All Postfixes stand
@@ -124,13 +125,13 @@ def opendkim(_directory, _people):
         yield f"unix:{signer.socket}"
 
 
-def merganser(kind="unix"):
+def merganser(kind="unix", answers="late"):
     @contextlib.contextmanager
     def run(directory, n_people):
-        settings = {}
+        settings = {"milter": {"answers": answers}}
         if kind == "inet":
             port = free_ports(["milter"])["milter"]
-            settings = {"milter": {"socket": f"inet:{port}@127.0.0.1"}}
+            settings["milter"]["socket"] = f"inet:{port}@127.0.0.1"
         daemon = Merganser(directory, settings=settings).prepare()
         daemon.import_profiles(list(people(n_people)))
         with daemon:
@@ -152,6 +153,7 @@ def answers(address):
 
 
 LEGS = {"none": no_milter, "null": null_milter(), "opendkim": opendkim, "merganser": merganser()}
+MORE_LEGS = {"early": merganser(answers="early")}
 TCP_LEGS = {
     "null-unix": null_milter(),
     "null-tcp-delay": null_milter("inet"),
@@ -228,7 +230,8 @@ def main():
     parser.add_argument("--tcp", action="store_true")
     parser.add_argument("legs", nargs="*", metavar="LEG")
     arguments = parser.parse_args()
-    known = TCP_LEGS if arguments.tcp else LEGS
+    usual = TCP_LEGS if arguments.tcp else LEGS
+    known = usual | MORE_LEGS
     arguments.sessions = arguments.sessions or (1 if arguments.tcp else 10)
     arguments.messages = arguments.messages or (100 if arguments.tcp else 2000)
     directory = new_directory()
@@ -239,7 +242,7 @@ def main():
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, directory, ignore_errors=True)
         legs = []
-        for name in arguments.legs or known:
+        for name in arguments.legs or usual:
             milter = stack.enter_context(
                 known[name](directory / name, arguments.messages * (arguments.rounds + 1)))
             legs.append(Leg(name, milter, directory / f"postfix-{name}"))

@@ -434,6 +434,22 @@ def doctor_compares_process_limit_and_pool(world):
 
 
 @tap.case
+def doctor_sees_what_late_answers_ask_for(world):
+    """One recipient where campaigns are merged, and no door on the same socket."""
+    copy = joined(world)
+    hop = f"127.0.0.1:{world.ports['hop']}/inet"
+    conf = changed_conf(world, "late.conf", ("[milter]\n", "[milter]\nanswers = late\n"))
+
+    def found(word):
+        return [f["level"] for f in doctor(world, copy.config, conf=conf)["findings"]
+                if word in f["what"]]
+    tap.equal(found("the bodies of all its mail"), ["warning"], "the door")
+    tap.equal(found("smtpd_recipient_limit"), [], "as the shape has it")
+    postconf(copy.config, "-PX", f"{hop}/smtpd_recipient_limit")
+    tap.equal(found(f"{hop} has smtpd_recipient_limit = 1000"), ["error"], "without the limit")
+
+
+@tap.case
 def doctor_looks_for_the_loader_where_there_is_a_journal(world):
     copy = joined(world)
     journal = world.merganser.directory / "doctor-journal"
