@@ -142,11 +142,13 @@ is_field(const MrgHeaderField *fields, gsize n_fields, const MrgEnvelope *envelo
 static gboolean
 is_stray(const MrgHeader *header, const MrgSchema *schema)
 {
-    if (mrg_copy_removes(header->name))
+    gboolean has_brace = strchr(header->value, '{') != NULL;
+    gboolean has_words = strstr(header->value, "=?") != NULL;
+    if ((!has_brace && !has_words) || mrg_copy_removes(header->name))
         return FALSE;
     if (has_marker(header->value, schema))
         return TRUE;
-    if (!strstr(header->value, "=?"))
+    if (!has_words)
         return FALSE;
     /* What cannot be decoded here shows no template to a reader either. */
     g_autofree char *text = mrg_words_decode(header->value, NULL);
@@ -160,7 +162,7 @@ mrg_fields_refuse_stray(const MrgHeaderField *fields, gsize n_fields,
 {
     for (guint i = 0; i < envelope->headers->len; i++) {
         const MrgHeader *header = &g_array_index(envelope->headers, MrgHeader, i);
-        if (!is_stray(header, schema) || is_field(fields, n_fields, envelope, i))
+        if (is_field(fields, n_fields, envelope, i) || !is_stray(header, schema))
             continue;
         g_set_error(error, MRG_RENDER_ERROR, MRG_RENDER_ERROR_MARKER,
                     is_mailbox(header->name)

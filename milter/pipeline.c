@@ -289,6 +289,18 @@ render_input(MrgMerge *merge)
     return input;
 }
 
+/* About what they come to: no text grows step by step. */
+static gsize
+templates_length(const MrgPlan *plan)
+{
+    gsize length = 0;
+    for (gsize i = 0; i < plan->n_fields; i++)
+        length += plan->fields[i].length;
+    for (gsize i = 0; i < plan->n_parts; i++)
+        length += plan->parts[i].length;
+    return length;
+}
+
 /* Runs the templates one behind the other; starts gets where the text of each begins, and
  * where the last one ends. */
 static gboolean
@@ -297,6 +309,8 @@ run_templates(MrgMerge *merge, const MrgRenderInput *input, gsize *starts, gsize
 {
     const MrgProgram *program = merge->plan->program;
     mrg_buffer_reset(&merge->texts);
+    (void) mrg_buffer_reserve(&merge->texts,
+                              MIN(templates_length(merge->plan), merge->texts.limit));
     merge->marks.n = 0;
     for (gsize i = 0; i < n; i++) {
         starts[i] = merge->texts.length;

@@ -165,6 +165,17 @@ has_bare_cr(const GByteArray *body, gsize from)
     return FALSE;
 }
 
+/* At once for the chunk, which as a rule is all there is, instead of line by line. */
+static void
+make_room(GByteArray *body, gsize limit, gsize length)
+{
+    guint before = body->len;
+    if (length > limit || before > limit - length)
+        return;
+    g_byte_array_set_size(body, before + (guint) length);
+    g_byte_array_set_size(body, before);
+}
+
 void
 mrg_envelope_add_body(MrgEnvelope *envelope, const MrgEnvelopeLimits *limits,
                       const guint8 *chunk, gsize length)
@@ -178,6 +189,7 @@ mrg_envelope_add_body(MrgEnvelope *envelope, const MrgEnvelopeLimits *limits,
     }
     gsize limit = MIN(limits->body_bytes, G_MAXUINT / 4);
     gsize from = body->len ? body->len - 1 : 0;
+    make_room(body, limit, length);
     if (!add_lines(body, limit, chunk, chunk + length))
         note(envelope, MRG_DEFECT_BODY_BYTES);
     else if (has_bare_cr(body, from))

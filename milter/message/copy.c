@@ -39,11 +39,13 @@ static const char *const signature_names[] = {
 /* What described the body as it was (RFC 1864 and mailbox readers). */
 static const char *const body_names[] = {"Content-MD5", "Content-Length", "Lines"};
 
+/* Most names are told by their first letter. */
 static gboolean
 is_one_of(const char *name, const char *const *names, gsize n)
 {
     for (gsize i = 0; i < n; i++)
-        if (g_ascii_strcasecmp(name, names[i]) == 0)
+        if (g_ascii_tolower(*name) == g_ascii_tolower(*names[i]) &&
+            g_ascii_strcasecmp(name, names[i]) == 0)
             return TRUE;
     return FALSE;
 }
@@ -305,6 +307,13 @@ set_top_fields(MrgCopy *copy, MrgArena *arena, const MrgPart *part)
         put_header(copy, "MIME-Version", " 1.0");
 }
 
+/* A fourth more for what encoding and stamps add; with more than that it grows. */
+static gsize
+usual_length(const MrgEnvelope *envelope)
+{
+    return envelope->body->len + envelope->body->len / 4;
+}
+
 gboolean
 mrg_copy_set_parts(MrgCopy *copy, const MrgEnvelope *envelope, const MrgLayout *layout,
                    const MrgRendered *rendered, GError **error)
@@ -312,6 +321,7 @@ mrg_copy_set_parts(MrgCopy *copy, const MrgEnvelope *envelope, const MrgLayout *
     gsize n_parts = 0;
     const MrgPart *parts = mrg_layout_parts(layout, &n_parts);
     mrg_buffer_reset(&copy->body);
+    (void) mrg_buffer_reserve(&copy->body, MIN(usual_length(envelope), copy->body.limit));
     copy->is_body_changed = FALSE;
     Splicer splicer = {&copy->body, envelope->body, 0};
     for (gsize i = 0; i < n_parts; i++) {
