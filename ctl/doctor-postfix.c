@@ -156,16 +156,18 @@ check_late_answers(MrgDoctor *doctor, const MrgService *service)
 {
     const char *limit = effective(doctor, service, "smtpd_recipient_limit");
     if (role_of(doctor, service) != ROLE_MERGE)
-        mrg_doctor_say(doctor, MRG_LEVEL_WARNING,
-                       "%s passes the bodies of all its mail to the milter, since answers = "
-                       "late — say answers = early in [milter] of %s and restart the daemon",
-                       service->key, doctor->conf->path);
+        mrg_doctor_say(
+            doctor, MRG_LEVEL_WARNING,
+            "%s passes the bodies of all its mail to the milter, since answers = "
+            "late — say answers = early in [milter] of %s and restart the daemon",
+            service->key, doctor->conf->path);
     else if (!g_str_equal(limit, "1"))
-        mrg_doctor_say(doctor, MRG_LEVEL_ERROR,
-                       "%s has smtpd_recipient_limit = %s, and answers = late in [milter]: a "
-                       "campaign message with two recipients is refused to both — postconf "
-                       "-c %s -P %s/smtpd_recipient_limit=1",
-                       service->key, limit, folder(doctor), service->key);
+        mrg_doctor_say(
+            doctor, MRG_LEVEL_ERROR,
+            "%s has smtpd_recipient_limit = %s, and answers = late in [milter]: a "
+            "campaign message with two recipients is refused to both — postconf "
+            "-c %s -P %s/smtpd_recipient_limit=1",
+            service->key, limit, folder(doctor), service->key);
 }
 
 static void

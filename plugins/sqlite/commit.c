@@ -6,11 +6,11 @@
 #include "plugins/sqlite/sqlite.h"
 
 static MrgCommit
-check_new(const MrgSqliteConnection *connection, const MrgMessageKey *message,
-          GError **error)
+check_new(const MrgSqliteConnection *connection, const MrgOutcome *outcome, GError **error)
 {
     sqlite3_stmt *statement = mrg_sqlite_fresh(connection, MRG_SQL_RECORDED);
-    mrg_sqlite_bind_key(statement, 1, message->bytes);
+    mrg_sqlite_bind_key(statement, 1, outcome->person.bytes);
+    mrg_sqlite_bind_key(statement, 2, outcome->message.bytes);
     gboolean is_done;
     if (mrg_sqlite_next(statement, "recorded outcome", &is_done, error)) {
         sqlite3_reset(statement);
@@ -87,7 +87,7 @@ mrg_sqlite_write_outcome(const MrgSqliteConnection *connection, const MrgOutcome
 {
     MrgHold hold = mrg_outcome_hold(outcome);
     gboolean is_hold = outcome->event.verdict == MRG_VERDICT_HOLD && outcome->host;
-    MrgCommit result = check_new(connection, &outcome->message, error);
+    MrgCommit result = check_new(connection, outcome, error);
     if (result == MRG_COMMIT_DONE)
         result = swap_all(connection, outcome, error);
     if (result == MRG_COMMIT_DONE)

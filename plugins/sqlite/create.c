@@ -15,6 +15,7 @@ static const char *const upgrades[MRG_SQLITE_SCHEMA_VERSION] = {
     mrg_sqlite_schema,
     mrg_sqlite_schema_2,
     mrg_sqlite_schema_3,
+    mrg_sqlite_schema_4,
 };
 
 static gboolean

@@ -80,11 +80,13 @@ read_suppressions(const MrgSqliteConnection *connection, const MrgPersonKey *per
 }
 
 static gboolean
-read_recorded(const MrgSqliteConnection *connection, const MrgMessageKey *message,
-              MrgState *state, const MrgMemory *memory, GError **error)
+read_recorded(const MrgSqliteConnection *connection, const MrgPersonKey *person,
+              const MrgMessageKey *message, MrgState *state, const MrgMemory *memory,
+              GError **error)
 {
     sqlite3_stmt *statement = mrg_sqlite_fresh(connection, MRG_SQL_RECORDED);
-    mrg_sqlite_bind_key(statement, 1, message->bytes);
+    mrg_sqlite_bind_key(statement, 1, person->bytes);
+    mrg_sqlite_bind_key(statement, 2, message->bytes);
     gboolean is_done;
     if (!mrg_sqlite_next(statement, "recorded outcome", &is_done, error))
         return is_done;
@@ -108,7 +110,7 @@ mrg_sqlite_read_state(const MrgSqliteConnection *connection, const MrgPersonKey 
     return read_account(connection, person, &state->own, state, memory, error) &&
            read_consents(connection, person, state, memory, error) &&
            read_suppressions(connection, person, state, memory, error) &&
-           (!message || read_recorded(connection, message, state, memory, error));
+           (!message || read_recorded(connection, person, message, state, memory, error));
 }
 
 gboolean

@@ -27,8 +27,8 @@ static const char *const statements[MRG_SQL_N] = {
     [MRG_SQL_CONSENTS] = "SELECT purpose, source, state, at FROM consent WHERE key = ?1",
     [MRG_SQL_SUPPRESSIONS] =
         "SELECT scope, reason, at, until FROM suppression WHERE key = ?1",
-    [MRG_SQL_RECORDED] = "SELECT verdict, reason, until FROM event WHERE message = ?1 "
-                         "ORDER BY id DESC LIMIT 1",
+    [MRG_SQL_RECORDED] = "SELECT verdict, reason, until FROM event WHERE key = ?1 "
+                         "AND message = ?2 ORDER BY id DESC LIMIT 1",
     [MRG_SQL_EVENTS] =
         "SELECT at, campaign, class, sender, tags, verdict, reason, key, tracked, message "
         "FROM event WHERE key = ?1 ORDER BY at DESC, id DESC LIMIT ?2",

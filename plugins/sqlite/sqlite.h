@@ -18,14 +18,15 @@
 
 #include "plugins/merganser-plugin.h"
 
-#define MRG_SQLITE_SCHEMA_VERSION 3
+#define MRG_SQLITE_SCHEMA_VERSION 4
 #define MRG_SQLITE_READERS_MAX 64
 #define MRG_SQLITE_NO_DEADLINE G_MAXINT64
 
-/* conf/sql/sqlite.sql, sqlite-2.sql and sqlite-3.sql, by the build. */
+/* conf/sql/sqlite.sql and sqlite-2.sql to sqlite-4.sql, by the build. */
 extern const char mrg_sqlite_schema[];
 extern const char mrg_sqlite_schema_2[];
 extern const char mrg_sqlite_schema_3[];
+extern const char mrg_sqlite_schema_4[];
 
 typedef enum {
     MRG_SQL_BEGIN,

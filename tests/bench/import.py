@@ -84,7 +84,7 @@ class Sqlite:
         for path in self.directory.glob("bulk.db*"):
             path.unlink()
         tables = "".join((SQL / name).read_text() for name in ("sqlite.sql", "sqlite-2.sql",
-                                                         "sqlite-3.sql"))
+                                                         "sqlite-3.sql", "sqlite-4.sql"))
         load = (tables.replace("STRICT, WITHOUT", "WITHOUT").replace(") STRICT;", ");") +
                 "PRAGMA journal_mode = WAL;\nPRAGMA foreign_keys = ON;\n" +
                 "".join(f".import --csv {self.directory}/{table} {table}\n"

@@ -101,7 +101,7 @@ def fill_pgsql(server, people, events):
 def fill_sqlite(path, people, events):
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.create_function("md5", 1, lambda i: hashlib.md5(str(i).encode()).digest())
-        for name in ("sqlite.sql", "sqlite-2.sql", "sqlite-3.sql"):
+        for name in ("sqlite.sql", "sqlite-2.sql", "sqlite-3.sql", "sqlite-4.sql"):
             database.executescript((SQL / name).read_text())
         for pragma in ("journal_mode = WAL", "synchronous = OFF",
                        "cache_size = -1000000"):

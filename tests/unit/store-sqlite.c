@@ -208,13 +208,13 @@ tables_of_version_1_are_upgraded(Fixture *fixture, gconstpointer plugin G_GNUC_U
     guint is, needed;
     g_assert_true(mrg_store_schema_version(fixture->store, &is, &needed, &error));
     g_assert_cmpuint(is, ==, 1);
-    g_assert_cmpuint(needed, ==, 3);
+    g_assert_cmpuint(needed, ==, 4);
     assert_all_fail(fixture, MRG_STORE_ERROR_SCHEMA);
 
     mrg_store_create(fixture->store, &error);
     g_assert_no_error(error);
     g_assert_true(mrg_store_schema_version(fixture->store, &is, &needed, &error));
-    g_assert_cmpuint(is, ==, 3);
+    g_assert_cmpuint(is, ==, 4);
     MrgState state = load(fixture, 1, 1);
     g_assert_cmpuint(state.own.version, ==, 7);
     g_assert_cmpstr(state.own.history, ==, "5 promo x");
