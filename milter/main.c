@@ -3,6 +3,7 @@
 
 #include <locale.h>
 #include <malloc.h>
+#include <sched.h>
 #include <sysexits.h>
 
 #include "milter/clock.h"
@@ -41,6 +42,19 @@ give_large_blocks_back(void)
 #endif
 }
 
+/* An MTA writes a message in pieces.  Under the usual policy the first of them has us take
+ * the processor from it, to find nothing more and sleep again; a batch process waits its
+ * turn, and finds all of them (sched(7)).  What somebody chose for us stays. */
+static void
+let_the_mta_finish(void)
+{
+#ifdef SCHED_BATCH
+    const struct sched_param none = {0};
+    if (sched_getscheduler(0) == SCHED_OTHER)
+        (void) sched_setscheduler(0, SCHED_BATCH, &none);
+#endif
+}
+
 static int
 serve(MrgPipeline *pipeline, const char *path)
 {
@@ -49,6 +63,7 @@ serve(MrgPipeline *pipeline, const char *path)
     const MrgIntakeSocket where = {conf->milter_socket, conf->milter_socket_group,
                                    conf->milter_socket_mode};
     g_autoptr(GError) error = NULL;
+    let_the_mta_finish();
     mrg_service_start(pipeline, path);
     if (!mrg_intake_open(&where, mrg_service_handler(), &error)) {
         mrg_service_stop();

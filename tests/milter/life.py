@@ -181,4 +181,16 @@ def reload_takes_a_good_configuration_and_keeps_the_old_for_a_bad_one():
         bench.assert_alive()
 
 
+@tap.case
+def policy_of_the_scheduler_is_batch_unless_somebody_chose():
+    with Bench(NO_CAP) as bench:
+        tap.equal(os.sched_getscheduler(bench.merganser.process.pid), os.SCHED_BATCH, "policy")
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    try:
+        with Bench(NO_CAP) as bench:
+            tap.equal(os.sched_getscheduler(bench.merganser.process.pid), os.SCHED_IDLE, "chosen")
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 tap.main()
