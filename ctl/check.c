@@ -9,15 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl/advice.h"
 #include "ctl/clip.h"
-#include "ctl/templates.h"
-#include "milter/nearest.h"
-#include "milter/stamp/places.h"
-#include "milter/stamp/url.h"
-#include "render/helper.h"
-#include "render/limits.h"
-#include "render/remarks.h"
-#include "render/source.h"
 
 #define FILE_BYTES_MAX (32 * 1024 * 1024)
 
@@ -37,7 +30,7 @@ typedef struct Subject {
     char *text;
     gsize length;
     MrgEnvelope *envelope;
-    const MrgValue *data; /* values that the campaign brings, or NULL */
+    MrgCampaign campaign;
     MrgLayout *layout;
     MrgTemplate *templates;
     gsize n_templates;
@@ -93,14 +86,8 @@ list_templates(const Check *check, Subject *subject, const MrgFieldRules *rules,
     const MrgPart *parts = mrg_layout_parts(subject->layout, &n_parts);
     const MrgHeaderField *fields = mrg_fields_read(
         rules, subject->envelope, subject->layout, check->args.arena, &n_fields);
-    subject->templates = g_new0(MrgTemplate, n_parts + n_fields + 1);
-    for (gsize i = 0; i < n_fields; i++)
-        subject->templates[subject->n_templates++] = (MrgTemplate){
-            fields[i].label, fields[i].text, fields[i].length, dialect, MRG_ESCAPE_HEADER};
-    for (gsize i = 0; i < n_parts; i++)
-        subject->templates[subject->n_templates++] =
-            (MrgTemplate){parts[i].name, parts[i].text, parts[i].length, dialect,
-                          parts[i].is_html ? MRG_ESCAPE_HTML : MRG_ESCAPE_TEXT};
+    subject->templates = mrg_advice_templates(fields, n_fields, parts, n_parts, dialect);
+    subject->n_templates = n_fields + n_parts;
 }
 
 static gboolean
@@ -108,7 +95,6 @@ compile_message(const Check *check, Subject *subject, GError **error)
 {
     static const MrgEnvelopeLimits limits = {10000, 1 << 20, FILE_BYTES_MAX, 1};
     MrgDialect dialect = MRG_DIALECT_HANDLEBARS;
-    MrgCampaign campaign = {0};
     const MrgPlanRules rules = {
         .schema = check->args.schema,
         .fields = {check->headers, check->recipient, check->args.schema},
@@ -117,20 +103,20 @@ compile_message(const Check *check, Subject *subject, GError **error)
         .frequency_field = "",
         .household_field = "",
         .blocks = check->args.blocks};
+    MrgCampaign *campaign = &subject->campaign;
     subject->prefix = subject->path;
     subject->envelope = mrg_envelope_new(MRG_ROLE_CHECK, "");
     if (!mrg_envelope_read(subject->envelope, &limits, subject->text, subject->length,
                            error) ||
-        !mrg_campaign_read(&campaign, subject->envelope, "promo", error) ||
+        !mrg_campaign_read(campaign, subject->envelope, "promo", error) ||
         !(subject->layout = mrg_layout_new(subject->envelope, error)))
         return FALSE;
-    subject->data = campaign.data;
-    mrg_dialect_parse(campaign.dialect, &dialect);
+    mrg_dialect_parse(campaign->dialect, &dialect);
     list_templates(check, subject, &rules.fields, dialect);
     MrgPlanCache *cache = mrg_plan_cache_new(1, 0);
     const MrgMessageKey content = {{0}};
     MrgPlan *plan =
-        mrg_plan_get(cache, &content, subject->envelope, &campaign, &rules, error);
+        mrg_plan_get(cache, &content, subject->envelope, campaign, &rules, error);
     if (plan && mrg_fields_refuse_stray(plan->fields, plan->n_fields, subject->envelope,
                                         check->args.schema, error))
         subject->program = mrg_program_ref(plan->program);
@@ -155,88 +141,24 @@ compile_template(const Check *check, Subject *subject, GError **error)
 
 /* ---- looking closer ---- */
 
-static const MrgTemplate *
-find_template(const Subject *subject, const char *name)
+static MrgAdvised
+advised(const Check *check, const Subject *subject)
 {
-    for (gsize i = 0; i < subject->n_templates; i++)
-        if (strcmp(subject->templates[i].name, name) == 0)
-            return &subject->templates[i];
-    return NULL;
+    return (MrgAdvised){.templates = subject->templates,
+                        .n_templates = subject->n_templates,
+                        .program = subject->program,
+                        .schema = check->args.schema,
+                        .path = subject->prefix,
+                        .campaign = subject->envelope ? &subject->campaign : NULL};
 }
 
 static void
-warn(const Check *check, Subject *subject, const char *name, guint line, guint column,
-     const char *message)
+warn_advice(const Check *check, Subject *subject)
 {
-    const MrgTemplate *template = find_template(subject, name);
-    g_autofree char *part =
-        subject->prefix ? g_strdup_printf("%s: %s", subject->prefix, name) : NULL;
-    const MrgFinding finding = {.where = part ? part : name,
-                                .line = line,
-                                .column = column,
-                                .message = message,
-                                .text = template ? template->text : NULL,
-                                .length = template ? template->length : 0};
-    add_finding(check, subject, &finding);
-}
-
-static const char *
-link_fault(MrgUrlKind kind, gboolean has_base)
-{
-    if (kind == MRG_URL_CODE)
-        return "a link with code or data for an address: programs that show mail do not "
-               "open it";
-    if (kind == MRG_URL_RELATIVE && !has_base)
-        return "a relative address, and no <base> in front of it: it leads nowhere from a "
-               "mail; is https:// missing?";
-    if (kind == MRG_URL_REFERENCE)
-        return "a link with a character reference that is not read: it is not tracked; "
-               "write & as &amp;";
-    if (kind == MRG_URL_BROKEN)
-        return "a link whose address cannot be read: it is not tracked";
-    return NULL;
-}
-
-/* Links that lead nowhere, or that the stamp leaves as they are. */
-static void
-warn_links(const Check *check, Subject *subject, const MrgTemplate *template)
-{
-    g_autoptr(GArray) places = g_array_new(FALSE, FALSE, sizeof(MrgStampPlace));
-    g_auto(MrgSource) source = {0};
-    gboolean has_base = FALSE;
-    guint n_warned = 0;
-    if (!mrg_source_init(&source, template, NULL))
-        return;
-    mrg_places_of_template(template->text, template->length, places);
-    for (guint i = 0; i < places->len && n_warned < MRG_LIMIT_REMARKS; i++) {
-        const MrgStampPlace *place = &g_array_index(places, MrgStampPlace, i);
-        MrgUrlKind kind = mrg_url_kind(template->text + place->start, place->length);
-        const char *fault = link_fault(kind, has_base);
-        guint line, column;
-        if (place->kind == MRG_PLACE_BASE)
-            has_base |= kind == MRG_URL_WEB || kind == MRG_URL_LEFT;
-        if (place->kind != MRG_PLACE_LINK || !fault)
-            continue;
-        mrg_source_locate(&source, place->start, &line, &column);
-        warn(check, subject, template->name, line, column, fault);
-        n_warned++;
-    }
-}
-
-static void
-warn_remarks(const Check *check, Subject *subject)
-{
-    for (gsize i = 0; i < subject->n_templates; i++) {
-        const MrgTemplate *template = &subject->templates[i];
-        g_autoptr(GArray) remarks = mrg_template_remarks(template, &check->args.options);
-        for (guint n = 0; n < remarks->len; n++) {
-            const MrgRemark *remark = &g_array_index(remarks, MrgRemark, n);
-            warn(check, subject, template->name, remark->line, remark->column,
-                 remark->message);
-        }
-        if (template->escape == MRG_ESCAPE_HTML)
-            warn_links(check, subject, template);
-    }
+    const MrgAdvised about = advised(check, subject);
+    g_autoptr(GArray) findings = mrg_advice_find(&about, check->args.arena);
+    for (guint i = 0; i < findings->len; i++)
+        add_finding(check, subject, &g_array_index(findings, MrgFinding, i));
 }
 
 /* The size is that of the template: values may make it more or less. */
@@ -260,61 +182,20 @@ warn_clip(const Check *check, Subject *subject)
         add_finding(check, subject, &finding);
 }
 
-/* Declared, of the campaign, or what a helper says where the person has no such field;
- * where nothing is declared, everything is known. */
-static gboolean
-is_known(const Check *check, const Subject *subject, const MrgProgramField *field)
-{
-    const MrgSchema *schema = check->args.schema;
-    const char *name = field->name;
-    const MrgHelper *helper = mrg_helper_find(name, strlen(name));
-    if (helper && !helper->max_args && field->has_default)
-        return TRUE;
-    return !schema->n_fields || mrg_schema_field(schema, name) ||
-           strcmp(name, "data") == 0 ||
-           (subject->data &&
-            mrg_value_member(subject->data, name, strlen(name))->type != MRG_VALUE_MISSING);
-}
-
-static void
-warn_undeclared(const Check *check, Subject *subject)
-{
-    const MrgSchema *schema = check->args.schema;
-    gsize n, n_names = 0;
-    const MrgProgramField *fields = mrg_program_fields(subject->program, &n);
-    while (schema->names[n_names])
-        n_names++;
-    for (gsize i = 0; i < n; i++) {
-        const MrgSchemaField *declared = mrg_schema_field(schema, fields[i].name);
-        if (declared && !(declared->uses & MRG_USE_MAIL)) {
-            g_autofree char *use = g_strdup_printf(
-                "field '%s' is not kept for mail: the schema's used_for says otherwise",
-                fields[i].name);
-            warn(check, subject, fields[i].template, fields[i].line, fields[i].column, use);
-        }
-        if (is_known(check, subject, &fields[i]))
-            continue;
-        const char *near = mrg_nearest(fields[i].name, schema->names, n_names);
-        g_autofree char *message = g_strdup_printf(
-            "field '%s' is not declared in the schema%s%s%s", fields[i].name,
-            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-        warn(check, subject, fields[i].template, fields[i].line, fields[i].column, message);
-    }
-}
-
 /* ---- results ---- */
 
 static void
 print_fields(const Check *check, const Subject *subject)
 {
     gsize n;
+    const MrgAdvised about = advised(check, subject);
     const MrgProgramField *fields = mrg_program_fields(subject->program, &n);
     g_print("%s: ok, reads %" G_GSIZE_FORMAT " fields\n", subject->path, n);
     for (gsize i = 0; i < n; i++)
         g_print("  %-24s %s:%u:%u%s%s\n", fields[i].name, fields[i].template,
                 fields[i].line, fields[i].column,
                 fields[i].has_default ? ", has a fallback" : "",
-                is_known(check, subject, &fields[i]) ? "" : ", not declared");
+                mrg_advice_knows(&about, &fields[i]) ? "" : ", not declared");
     if (mrg_program_reads_root(subject->program))
         g_print("  (the person as a whole: the milter would refuse it)\n");
 }
@@ -323,13 +204,14 @@ static json_t *
 fields_json(const Check *check, const Subject *subject)
 {
     gsize n;
+    const MrgAdvised about = advised(check, subject);
     const MrgProgramField *fields = mrg_program_fields(subject->program, &n);
     json_t *list = json_array();
     for (gsize i = 0; i < n; i++) {
         json_t *field =
             json_pack("{s:i,s:i,s:b,s:b}", "line", (int) fields[i].line, "column",
                       (int) fields[i].column, "has_default", fields[i].has_default,
-                      "declared", is_known(check, subject, &fields[i]));
+                      "declared", mrg_advice_knows(&about, &fields[i]));
         mrg_json_set_bytes(field, "name", fields[i].name, strlen(fields[i].name));
         mrg_json_set_bytes(field, "where", fields[i].template, strlen(fields[i].template));
         json_array_append_new(list, field);
@@ -369,8 +251,7 @@ check_file(const Check *check, const char *path, json_t *results)
     if (error)
         add_error(check, &subject, error);
     if (subject.program) {
-        warn_remarks(check, &subject);
-        warn_undeclared(check, &subject);
+        warn_advice(check, &subject);
         warn_clip(check, &subject);
         if (check->warnings_fail && json_array_size(subject.warnings))
             code = EX_DATAERR;

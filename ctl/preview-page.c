@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "ctl/advice.h"
 #include "ctl/clip.h"
 #include "ctl/diff.h"
 #include "ctl/mail.h"
@@ -354,8 +355,35 @@ put_head(Page *page, const MrgRehearsal *rehearsal)
               "<a href=\"#phone\">Phone</a> <a href=\"#text\">Text</a></nav></header>\n");
 }
 
+/* Names of fields come from the message: they are text like all else.  Where the file lies
+ * is nothing to whom the page is shown. */
+static void
+put_advice(Page *page, const MrgRehearsal *rehearsal, const GArray *advice)
+{
+    const char *slash = strrchr(rehearsal->path, '/');
+    gsize folder = slash ? (gsize) (slash + 1 - rehearsal->path) : 0;
+    if (!advice->len)
+        return;
+    put(page, "<section id=\"advice\" aria-labelledby=\"advice-h\"><h2 id=\"advice-h\">"
+              "Before it is sent</h2>\n<ul class=\"advice\">\n");
+    for (guint i = 0; i < advice->len; i++) {
+        const MrgFinding *finding = &g_array_index(advice, MrgFinding, i);
+        g_autofree char *where = g_utf8_make_valid(finding->where + folder, -1);
+        g_autofree char *message = g_utf8_make_valid(finding->message, -1);
+        put(page, "<li><code><bdi>");
+        put_string(page, where);
+        if (finding->line)
+            g_string_append_printf(page->out, ":%u:%u", finding->line, finding->column);
+        put(page, "</bdi></code><br><bdi>");
+        put_string(page, message);
+        put(page, "</bdi></li>\n");
+    }
+    put(page, "</ul></section>\n");
+}
+
 GString *
-mrg_preview_page(const MrgRehearsal *rehearsal, const GPtrArray *scenes)
+mrg_preview_page(const MrgRehearsal *rehearsal, const GPtrArray *scenes,
+                 const GArray *advice)
 {
     Page page = {g_string_new(NULL), rehearsal->conf, g_new0(Card, scenes->len),
                  scenes->len};
@@ -363,6 +391,7 @@ mrg_preview_page(const MrgRehearsal *rehearsal, const GPtrArray *scenes)
         card_init(&page.cards[i], g_ptr_array_index(scenes, i));
     compare_cards(&page);
     put_head(&page, rehearsal);
+    put_advice(&page, rehearsal, advice);
     put(&page,
         "<section id=\"inbox\" aria-labelledby=\"inbox-h\"><h2 id=\"inbox-h\">In the "
         "inbox</h2>\n<ol class=\"inbox\">\n");

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "ctl/advice.h"
 #include "ctl/clip.h"
 #include "ctl/preview.h"
 
@@ -22,6 +23,15 @@ typedef struct Options {
     int all;
     gboolean is_page, may_replace;
 } Options;
+
+/* What is shown, and how. */
+typedef struct Show {
+    const MrgTool *tool;
+    const MrgRehearsal *rehearsal;
+    const Options *options;
+    const GPtrArray *scenes;
+    const GArray *advice; /* about the message, whoever gets it */
+} Show;
 
 /* ---- who --------------------------------------------------------------- */
 
@@ -81,26 +91,38 @@ find_people(const MrgRehearsal *rehearsal, const Options *options, GPtrArray *pe
     return EX_DATAERR;
 }
 
-/* ---- what Gmail cuts ---------------------------------------------------- */
+/* ---- warnings ----------------------------------------------------------- */
 
 static void
-set_clip(json_t *json, const MrgRehearsal *rehearsal, const MrgScene *scene)
+set_warnings(json_t *json, const Show *show, const MrgScene *scene)
 {
     gsize n = mrg_clip_scene_bytes(scene);
-    g_autofree char *warning = mrg_clip_scene_warning(rehearsal->conf, n);
+    g_autofree char *clip = mrg_clip_scene_warning(show->rehearsal->conf, n);
+    json_t *warnings = json_array();
+    for (guint i = 0; i < show->advice->len; i++)
+        json_array_append_new(
+            warnings, mrg_finding_json(&g_array_index(show->advice, MrgFinding, i)));
+    json_object_set_new(json, "warnings", warnings);
     if (n)
         json_object_set_new(json, "html_bytes", json_integer((json_int_t) n));
-    if (warning)
-        json_object_set_new(json, "warning", json_string(warning));
+    if (clip)
+        json_object_set_new(json, "warning", json_string(clip));
 }
 
 static void
-warn_of_clip(const MrgRehearsal *rehearsal, const MrgScene *scene)
+warn_of_message(const Show *show)
 {
-    g_autofree char *warning =
-        mrg_clip_scene_warning(rehearsal->conf, mrg_clip_scene_bytes(scene));
-    if (warning)
-        g_printerr("merganser: warning: %s: %s\n", scene->address, warning);
+    for (guint i = 0; i < show->advice->len; i++)
+        mrg_finding_print(&g_array_index(show->advice, MrgFinding, i));
+}
+
+static void
+warn_of_copy(const Show *show, const MrgScene *scene)
+{
+    g_autofree char *clip =
+        mrg_clip_scene_warning(show->rehearsal->conf, mrg_clip_scene_bytes(scene));
+    if (clip)
+        g_printerr("merganser: warning: %s: %s\n", scene->address, clip);
 }
 
 /* ---- files ------------------------------------------------------------- */
@@ -152,11 +174,14 @@ mrg_preview_write(const char *path, const char *bytes, gsize length, gboolean ma
 }
 
 static int
-write_copies(const MrgTool *tool, const MrgRehearsal *rehearsal, const Options *options,
-             const GPtrArray *scenes)
+write_copies(const Show *show)
 {
-    json_t *list = tool->is_json ? json_array() : NULL;
+    const Options *options = show->options;
+    const GPtrArray *scenes = show->scenes;
+    json_t *list = show->tool->is_json ? json_array() : NULL;
     int code = EX_OK;
+    if (!list)
+        warn_of_message(show);
     if (g_mkdir(options->output, 0700) < 0 && errno != EEXIST)
         code = fail_file(options->output, errno);
     for (guint i = 0; !code && i < scenes->len; i++) {
@@ -173,13 +198,13 @@ write_copies(const MrgTool *tool, const MrgRehearsal *rehearsal, const Options *
             json_t *json = json_pack("{s:s,s:s,s:s,s:s?}", "to", scene->address, "verdict",
                                      verdict, "reason", scene->merge.reason, "file",
                                      scene->is_out ? path : NULL);
-            set_clip(json, rehearsal, scene);
+            set_warnings(json, show, scene);
             json_array_append_new(list, json);
             continue;
         }
         g_print("%-7s  %s  %s\n", verdict, scene->is_out ? path : scene->address,
                 scene->merge.reason);
-        warn_of_clip(rehearsal, scene);
+        warn_of_copy(show, scene);
     }
     if (list && !code)
         mrg_print_json(list);
@@ -189,9 +214,10 @@ write_copies(const MrgTool *tool, const MrgRehearsal *rehearsal, const Options *
 }
 
 static int
-write_page(const MrgRehearsal *rehearsal, const Options *options, const GPtrArray *scenes)
+write_page(const Show *show)
 {
-    g_autoptr(GString) page = mrg_preview_page(rehearsal, scenes);
+    const Options *options = show->options;
+    g_autoptr(GString) page = mrg_preview_page(show->rehearsal, show->scenes, show->advice);
     if (options->output)
         return mrg_preview_write(options->output, page->str, page->len,
                                  options->may_replace);
@@ -202,37 +228,39 @@ write_page(const MrgRehearsal *rehearsal, const Options *options, const GPtrArra
 /* ---- what is printed --------------------------------------------------- */
 
 static json_t *
-scene_json(const MrgRehearsal *rehearsal, const MrgScene *scene)
+scene_json(const Show *show, const MrgScene *scene)
 {
     json_t *result =
         json_pack("{s:s,s:s,s:s,s:s?,s:o}", "to", scene->address, "verdict",
                   mrg_scene_verdict(scene), "reason", scene->merge.reason, "stamps",
                   scene->merge.stamps, "microseconds", mrg_scene_times(scene));
-    set_clip(result, rehearsal, scene);
+    set_warnings(result, show, scene);
     if (scene->is_out)
         mrg_json_set_bytes(result, "message", scene->message.data, scene->message.length);
     return result;
 }
 
 static int
-print_json(const MrgRehearsal *rehearsal, const GPtrArray *scenes, gboolean is_list)
+print_json(const Show *show, gboolean is_list)
 {
+    const GPtrArray *scenes = show->scenes;
     json_t *list = json_array();
     if (!is_list) {
         json_decref(list);
-        mrg_print_json(scene_json(rehearsal, g_ptr_array_index(scenes, 0)));
+        mrg_print_json(scene_json(show, g_ptr_array_index(scenes, 0)));
         return EX_OK;
     }
     for (guint i = 0; i < scenes->len; i++)
-        json_array_append_new(list, scene_json(rehearsal, g_ptr_array_index(scenes, i)));
+        json_array_append_new(list, scene_json(show, g_ptr_array_index(scenes, i)));
     mrg_print_json(list);
     return EX_OK;
 }
 
 static void
-print_copy(const MrgRehearsal *rehearsal, const MrgScene *scene)
+print_copy(const Show *show, const MrgScene *scene)
 {
-    warn_of_clip(rehearsal, scene);
+    warn_of_message(show);
+    warn_of_copy(show, scene);
     if (scene->is_out)
         fwrite(scene->message.data, 1, scene->message.length, stdout);
     else
@@ -254,31 +282,42 @@ verdict_code(const GPtrArray *scenes)
 }
 
 static int
-show(const MrgTool *tool, const MrgRehearsal *rehearsal, const Options *options,
-     const GPtrArray *people)
+print_show(const Show *show)
 {
-    gboolean is_one = options->to && people->len == 1;
+    const Options *options = show->options;
+    gboolean is_one = options->to && show->scenes->len == 1;
+    int code = EX_OK;
+    if (options->is_page)
+        code = write_page(show);
+    else if (options->output)
+        code = write_copies(show);
+    else if (show->tool->is_json)
+        return print_json(show, !is_one);
+    else
+        print_copy(show, g_ptr_array_index(show->scenes, 0));
+    return code ? code : verdict_code(show->scenes);
+}
+
+static int
+show_people(const MrgTool *tool, const MrgRehearsal *rehearsal, const Options *options,
+            const GPtrArray *people)
+{
     if (options->is_page && people->len > PAGE_PEOPLE_MAX)
         return mrg_verb_usage("a page holds %d people at most: choose with --all N or --to",
                               PAGE_PEOPLE_MAX);
     if (people->len > 1 && !options->is_page && !options->output && !tool->is_json)
         return mrg_verb_usage("the mails of %u people need -o DIR, --html or --json",
                               people->len);
+    g_autoptr(MrgArena) arena = mrg_arena_new();
     g_autoptr(GPtrArray) scenes =
         g_ptr_array_new_with_free_func((GDestroyNotify) mrg_scene_free);
     for (guint i = 0; i < people->len; i++)
         g_ptr_array_add(scenes, mrg_scene_new(rehearsal, g_ptr_array_index(people, i),
                                               MRG_MODE_PREVIEW));
-    int code = EX_OK;
-    if (options->is_page)
-        code = write_page(rehearsal, options, scenes);
-    else if (options->output)
-        code = write_copies(tool, rehearsal, options, scenes);
-    else if (tool->is_json)
-        return print_json(rehearsal, scenes, !is_one);
-    else
-        print_copy(rehearsal, g_ptr_array_index(scenes, 0));
-    return code ? code : verdict_code(scenes);
+    g_autoptr(GArray) advice =
+        mrg_advice_rehearse(rehearsal, g_ptr_array_index(scenes, 0), arena);
+    const Show show = {tool, rehearsal, options, scenes, advice};
+    return print_show(&show);
 }
 
 static void
@@ -318,5 +357,5 @@ mrg_verb_preview(MrgTool *tool, int argc, char **argv)
     g_autoptr(GPtrArray) people = g_ptr_array_new_with_free_func(g_free);
     if (!code)
         code = find_people(&rehearsal, &options, people);
-    return code ? code : show(tool, &rehearsal, &options, people);
+    return code ? code : show_people(tool, &rehearsal, &options, people);
 }

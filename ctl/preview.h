@@ -15,8 +15,10 @@
 /* preview-page.css, by the build. */
 extern const char mrg_preview_css[];
 
-/* scenes holds MrgScene, one at least.  The caller frees. */
-GString *mrg_preview_page(const MrgRehearsal *rehearsal, const GPtrArray *scenes);
+/* scenes holds MrgScene, one at least; advice MrgFinding, about the message.  The caller
+ * frees. */
+GString *mrg_preview_page(const MrgRehearsal *rehearsal, const GPtrArray *scenes,
+                          const GArray *advice);
 
 /* A file of mode 0600 with these bytes, whole or not at all; one that is there is left
  * alone unless may_replace.  Prints what is wrong; the exit code. */

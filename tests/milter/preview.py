@@ -52,7 +52,7 @@ def messages():
     return {
         "two parts": campaign(number="p1"),
         "names": campaign(number="p2", last=['Reply-To: "{FirstName|You}" <a@example.com>',
-                                             "List-Help: <https://e.example/{{interest}}>"]),
+                                             "List-Help: <https://e.example/{{urlencode interest}}>"]),
         "links": campaign(number="p3", html='<a href="{{unsubscribe_url}}">out</a>{Interest}',
                           plain="{{preferences_url}}\n{{hash_pick 'a' 'b' 'c' 'd'}}\n"),
         "transactional": campaign(number="p4", last=["X-Campaign-Class: transactional"]),
@@ -269,6 +269,56 @@ def page_without_html_part_and_without_mail(bench):
     tap.contains(page.all("iframe")[0]["srcdoc"], "Hi Änn", "frame")
     page = Page(page_of(bench, plain, "--to", OUT))
     tap.equal(page.all("iframe"), [], "frames")
+
+
+# -- advice -----------------------------------------------------------------------------
+
+def advice(bench, data, conf=None):
+    """Where and what: the same from check and from preview, and neither fails for it."""
+    message = write(bench, "m.eml", data)
+    code, out, err = run(bench, "check", "--json", message, conf=conf)
+    tap.equal((code, err), (0, ""), "exit of check")
+    checked = json.loads(out)[0]["warnings"]
+    code, out, err = run(bench, "preview", message, "--to", ANN, "--json", conf=conf)
+    tap.equal((code, err), (0, ""), "exit of preview")
+    tap.equal(json.loads(out)["warnings"], checked, "warnings of preview and check")
+    return [(":".join([w["where"].removeprefix(str(message)).removeprefix(": "),
+                       *(str(w[k]) for k in ("line", "column") if k in w)]), w["message"])
+            for w in checked]
+
+
+@tap.case
+def a_sound_message_is_let_alone(bench):
+    for name, data in messages().items():
+        tap.equal(advice(bench, data), [], f"advice about {name}")
+
+
+@tap.case
+def a_mistyped_field_is_told_wherever_the_message_is_shown(bench):
+    data = campaign(number="typo", html="<p>\n{{FirstName}} {{[<img src=x>]}}</p>")
+    place, word = "part text/html:2:3", "did you mean 'first_name'?"
+    found = advice(bench, data)
+    tap.equal(found[0][0], place, "place")
+    tap.contains(found[0][1], word, "warning")
+    message = write(bench, "m.eml", data)
+    _, _, checked = run(bench, "check", message)
+    tap.contains(checked, "    2 | {{FirstName}}", "line of check")
+    for words in (("--to", ANN), ("--to", ANN, "--to", BOB, "-o", folder(bench))):
+        code, _, err = run(bench, "preview", message, *words)
+        tap.equal((code, err), (0, checked), "as text")
+    code, out, err = run(bench, "preview", message, "--to", ANN, "--to", BOB, "--json", "-o",
+                         folder(bench))
+    tap.equal((code, err), (0, ""), "exit")
+    for person in json.loads(out):
+        tap.contains(person["warnings"][0]["message"], word, "with files in JSON")
+    page = Page(page_of(bench, data, "--to", ANN, "--to", BOB))
+    text = "".join(page.text)
+    tap.equal(text.count(word), 1, "warnings on the page")
+    tap.contains(text, f"m.eml: {place}", "place on the page")
+    tap.lacks(text, str(message.parent), "page")
+    tap.equal(page.all("img"), [], "markup of a field's name")
+    tap.lacks(page_of(bench, campaign(number="sound"), "--to", ANN), "advice-h", "sound page")
+    tap.equal(advice(bench, campaign(number="right", html="<p>{{first_name}}</p>")), [], "right")
 
 
 def evil_people(canary):
