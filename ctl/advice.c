@@ -54,8 +54,9 @@ advise_remarks(const Advice *advice, const MrgTemplate *template)
     }
 }
 
+/* What is only not tracked is no fault of a link that is not to be. */
 static const char *
-link_fault(MrgUrlKind kind, gboolean has_base)
+link_fault(MrgUrlKind kind, gboolean is_tracked, gboolean has_base)
 {
     if (kind == MRG_URL_CODE)
         return "a link with code or data for an address: programs that show mail do not "
@@ -63,11 +64,12 @@ link_fault(MrgUrlKind kind, gboolean has_base)
     if (kind == MRG_URL_RELATIVE && !has_base)
         return "a relative address, and no <base> in front of it: it leads nowhere from a "
                "mail; is https:// missing?";
-    if (kind == MRG_URL_REFERENCE)
+    if (kind == MRG_URL_REFERENCE && is_tracked)
         return "a link with a character reference that is not read: it is not tracked; "
                "write & as &amp;";
     if (kind == MRG_URL_BROKEN)
-        return "a link whose address cannot be read: it is not tracked";
+        return is_tracked ? "a link whose address cannot be read: it is not tracked"
+                          : "a link whose address cannot be read";
     return NULL;
 }
 
@@ -75,21 +77,23 @@ link_fault(MrgUrlKind kind, gboolean has_base)
 static void
 advise_links(const Advice *advice, const MrgTemplate *template)
 {
+    gboolean is_html = template->escape == MRG_ESCAPE_HTML, has_base = FALSE;
     g_autoptr(GArray) places = g_array_new(FALSE, FALSE, sizeof(MrgStampPlace));
     g_auto(MrgSource) source = {0};
-    gboolean has_base = FALSE;
     guint n_warned = 0;
-    if (template->escape != MRG_ESCAPE_HTML || !mrg_source_init(&source, template, NULL))
+    if (template->escape == MRG_ESCAPE_HEADER || !mrg_source_init(&source, template, NULL))
         return;
-    mrg_places_of_template(template->text, template->length, places);
+    mrg_places_to_judge(template->text, template->length, is_html, places);
     for (guint i = 0; i < places->len && n_warned < MRG_LIMIT_REMARKS; i++) {
         const MrgStampPlace *place = &g_array_index(places, MrgStampPlace, i);
-        MrgUrlKind kind = mrg_url_kind(template->text + place->start, place->length);
-        const char *fault = link_fault(kind, has_base);
+        MrgUrlKind kind =
+            mrg_url_kind(template->text + place->start, place->length, is_html);
+        gboolean is_tracked = is_html && place->kind == MRG_PLACE_LINK;
+        const char *fault = link_fault(kind, is_tracked, has_base);
         guint line, column;
         if (place->kind == MRG_PLACE_BASE)
             has_base |= kind == MRG_URL_WEB || kind == MRG_URL_LEFT;
-        if (place->kind != MRG_PLACE_LINK || !fault)
+        if ((place->kind != MRG_PLACE_LINK && place->kind != MRG_PLACE_LINK_LEFT) || !fault)
             continue;
         mrg_source_locate(&source, place->start, &line, &column);
         warn(advice, template->name, line, column, fault);

@@ -28,7 +28,7 @@ add(GArray *places, MrgStampPlaceKind kind, gsize start, gsize end, char quote)
 /* Of two attributes of one name readers take the first. */
 static void
 add_href(const MrgHtml *html, const MrgHtmlToken *token, MrgStampPlaceKind kind,
-         GArray *places)
+         gboolean is_judged, GArray *places)
 {
     MrgHtmlAttribute attribute, href = {0}, no_track = {0};
     gboolean is_open = html->text[token->end - 1] != '>';
@@ -42,7 +42,9 @@ add_href(const MrgHtml *html, const MrgHtmlToken *token, MrgStampPlaceKind kind,
     /* The tag that the text ends in is none to a reader. */
     if (is_open)
         return;
-    if (no_track.end)
+    if (no_track.end && is_judged && kind == MRG_PLACE_LINK)
+        kind = MRG_PLACE_LINK_LEFT;
+    if (no_track.end && !is_judged)
         add(places, MRG_PLACE_NO_TRACK,
             no_track.start - (g_ascii_isspace(html->text[no_track.start - 1]) ? 1 : 0),
             no_track.end, 0);
@@ -51,23 +53,23 @@ add_href(const MrgHtml *html, const MrgHtmlToken *token, MrgStampPlaceKind kind,
 }
 
 static void
-scan(MrgHtml *html, gboolean is_comment, GArray *places)
+scan(MrgHtml *html, gboolean is_comment, gboolean is_judged, GArray *places)
 {
     MrgHtmlToken token;
     MrgHtml inside;
     while (mrg_html_next(html, &token)) {
         if (is_link_element(html, &token))
-            add_href(html, &token, MRG_PLACE_LINK, places);
+            add_href(html, &token, MRG_PLACE_LINK, is_judged, places);
         else if (is_comment)
             continue;
         else if (mrg_html_is_tag(html, &token, MRG_HTML_START_TAG, "base"))
-            add_href(html, &token, MRG_PLACE_BASE, places);
+            add_href(html, &token, MRG_PLACE_BASE, is_judged, places);
         else if (mrg_html_is_tag(html, &token, MRG_HTML_START_TAG, "body"))
             add(places, MRG_PLACE_BODY, token.end, token.end, 0);
         else if (mrg_html_is_tag(html, &token, MRG_HTML_END_TAG, "body"))
             add(places, MRG_PLACE_BODY_END, token.start, token.start, 0);
         else if (mrg_html_conditional(html, &token, &inside))
-            scan(&inside, TRUE, places);
+            scan(&inside, TRUE, is_judged, places);
     }
 }
 
@@ -76,7 +78,7 @@ mrg_places_of_html(const char *text, gsize length, GArray *places)
 {
     MrgHtml html;
     mrg_html_init(&html, text, length);
-    scan(&html, FALSE, places);
+    scan(&html, FALSE, FALSE, places);
 }
 
 static gboolean
@@ -271,4 +273,21 @@ mrg_places_of_text(const char *text, gsize length, GArray *places)
             add(places, MRG_PLACE_LINK, start, end, 0);
         at = MAX(end, rest);
     }
+}
+
+/* ---- judging ---- */
+
+void
+mrg_places_to_judge(const char *text, gsize length, gboolean is_html, GArray *places)
+{
+    MrgHtml html;
+    g_autofree char *blank = g_strndup(text, length);
+    if (strlen(blank) != length)
+        return;
+    blank_comments(blank);
+    mrg_html_init(&html, blank, length);
+    if (is_html)
+        scan(&html, FALSE, TRUE, places);
+    else
+        mrg_places_of_text(blank, length, places);
 }

@@ -19,7 +19,8 @@ typedef enum {
                          * its link is no place */
     MRG_PLACE_BASE,     /* the value of <base href> */
     MRG_PLACE_BODY,     /* behind <body>; empty */
-    MRG_PLACE_BODY_END  /* before </body>; empty */
+    MRG_PLACE_BODY_END, /* before </body>; empty */
+    MRG_PLACE_LINK_LEFT /* the address of a link with data-no-track, to those who judge */
 } MrgStampPlaceKind;
 
 typedef struct MrgStampPlace {
@@ -42,6 +43,10 @@ void mrg_places_of_text(const char *text, gsize length, GArray *places);
  * of the tag itself are made by the template, not its values alone.  Places in what the
  * template leaves out are places, too. */
 gboolean mrg_places_of_template(const char *text, gsize length, GArray *places);
+
+/* The places of a template for those who judge its links and change nothing: every address
+ * that a reader can follow, and of HTML the base.  None where a NUL is in the text. */
+void mrg_places_to_judge(const char *text, gsize length, gboolean is_html, GArray *places);
 
 /* Whether a piece of HTML has none, and begins no markup that does not end in it.  FALSE
  * also for what is seldom without one: links without an address, conditional comments. */

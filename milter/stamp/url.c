@@ -226,8 +226,18 @@ skip_braces(const char *text, gsize length)
     return at;
 }
 
+/* FALSE for a reference that is not read; plain text has none. */
+static gboolean
+append_written(GString *out, const char *text, gsize length, gboolean is_html)
+{
+    if (is_html)
+        return decode_references(text, length, out);
+    g_string_append_len(out, text, (gssize) length);
+    return TRUE;
+}
+
 MrgUrlKind
-mrg_url_kind(const char *value, gsize length)
+mrg_url_kind(const char *value, gsize length, gboolean is_html)
 {
     g_autoptr(GString) url = g_string_new(NULL), rest = g_string_new(NULL);
     const char *brace = memchr(value, '{', length);
@@ -235,13 +245,13 @@ mrg_url_kind(const char *value, gsize length)
     gsize n = brace ? (gsize) (brace - value) : length;
     if (length > MRG_URL_MAX && !is_beginning)
         return MRG_URL_BROKEN;
-    if (!decode_references(value, n, url))
+    if (!append_written(url, value, n, is_html))
         return MRG_URL_REFERENCE;
     for (gsize at = n; at < length; at += n) {
         at += skip_braces(value + at, length - at);
         brace = memchr(value + at, '{', length - at);
         n = brace ? (gsize) (brace - value) - at : length - at;
-        if (!decode_references(value + at, n, rest))
+        if (!append_written(rest, value + at, n, is_html))
             return MRG_URL_REFERENCE;
     }
     strip(url);

@@ -32,9 +32,9 @@ typedef enum {
     MRG_URL_BROKEN     /* http or https by its looks, and no address */
 } MrgUrlKind;
 
-/* What the value of an attribute is in a template, where braces and what they hold stand
- * for anything; as far as its beginning tells. */
-MrgUrlKind mrg_url_kind(const char *value, gsize length);
+/* What a value, of an attribute if is_html, is in a template, where braces and what they
+ * hold stand for anything; as far as its beginning tells. */
+MrgUrlKind mrg_url_kind(const char *value, gsize length, gboolean is_html);
 
 #define MRG_UTM_MAX 4
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fuzz-html: any bytes; every byte must be in exactly one token, and a tag's name in it.
- * Places ascend, and with every link replaced the same ones are found again.
+ * Places ascend, those to judge too, and with every link replaced the same ones are found
+ * again.
  */
 #include "config.h"
 
@@ -9,6 +10,7 @@
 
 #include "milter/stamp/html.h"
 #include "milter/stamp/places.h"
+#include "milter/stamp/url.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -55,6 +57,21 @@ check_places(const char *text, gsize length)
                         g_array_index(after, MrgStampPlace, i).kind);
 }
 
+static void
+check_judged(const char *text, gsize length, gboolean is_html)
+{
+    g_autoptr(GArray) places = g_array_new(FALSE, FALSE, sizeof(MrgStampPlace));
+    gsize end = 0;
+    mrg_places_to_judge(text, length, is_html, places);
+    for (guint i = 0; i < places->len; i++) {
+        const MrgStampPlace *place = &g_array_index(places, MrgStampPlace, i);
+        g_assert_cmpuint(place->start, >=, end);
+        end = place->start + place->length;
+        g_assert_cmpuint(end, <=, length);
+        mrg_url_kind(text + place->start, place->length, is_html);
+    }
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -71,5 +88,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     g_assert_cmpuint(at, ==, size);
     check_places((const char *) data, size);
+    check_judged((const char *) data, size, TRUE);
+    check_judged((const char *) data, size, FALSE);
     return 0;
 }

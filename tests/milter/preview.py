@@ -287,6 +287,14 @@ def advice(bench, data, conf=None):
             for w in checked]
 
 
+def expect(bench, data, *expected, conf=None):
+    """Each a place and a word of the message; nothing else is said."""
+    found = advice(bench, data, conf)
+    tap.equal([place for place, _ in found], [place for place, _ in expected], f"of {found}")
+    for (_, message), (_, word) in zip(found, expected, strict=True):
+        tap.contains(message, word, "warning")
+
+
 @tap.case
 def a_sound_message_is_let_alone(bench):
     for name, data in messages().items():
@@ -319,6 +327,19 @@ def a_mistyped_field_is_told_wherever_the_message_is_shown(bench):
     tap.equal(page.all("img"), [], "markup of a field's name")
     tap.lacks(page_of(bench, campaign(number="sound"), "--to", ANN), "advice-h", "sound page")
     tap.equal(advice(bench, campaign(number="right", html="<p>{{first_name}}</p>")), [], "right")
+
+
+@tap.case
+def links_that_are_not_tracked_and_addresses_in_text_are_judged(bench):
+    expect(bench, campaign(
+        number="links", plain="https://a.example/?a=1&copy;2 {{first_name}}\n"
+        "  see https:///x. {{! https:///z }}\n",
+        html='<a href="shop/" data-no-track>1</a>\n<a data-no-track href="javascript:x">2</a>'
+        '<a href="https:///y" data-no-track>3</a>'
+        '<a href="https://a.example/?a&copy;b" data-no-track>4</a>'
+        '<a href="https://a.example/" data-no-track>5</a>'),
+           ("part text/plain:2:7", "cannot be read"), ("part text/html:1:10", "a relative"),
+           ("part text/html:2:24", "code or data"), ("part text/html:2:52", "cannot be read"))
 
 
 def evil_people(canary):

@@ -103,13 +103,33 @@ a_link_of_a_template_is_judged_by_what_is_written(void)
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_test_message("%s", cases[i].value);
-        g_assert_cmpint(mrg_url_kind(cases[i].value, strlen(cases[i].value)), ==,
+        g_assert_cmpint(mrg_url_kind(cases[i].value, strlen(cases[i].value), TRUE), ==,
                         cases[i].kind);
     }
     g_autofree char *huge = g_strnfill(MRG_URL_MAX + 1, 'x');
     memcpy(huge, "https://", 8);
-    g_assert_cmpint(mrg_url_kind(huge, MRG_URL_MAX + 1), ==, MRG_URL_BROKEN);
-    g_assert_cmpint(mrg_url_kind(huge, MRG_URL_MAX), ==, MRG_URL_WEB);
+    g_assert_cmpint(mrg_url_kind(huge, MRG_URL_MAX + 1, TRUE), ==, MRG_URL_BROKEN);
+    g_assert_cmpint(mrg_url_kind(huge, MRG_URL_MAX, TRUE), ==, MRG_URL_WEB);
+}
+
+static void
+a_link_in_text_has_no_references(void)
+{
+    static const struct {
+        const char *value;
+        MrgUrlKind kind;
+    } cases[] = {
+        {"https://a.example/?a=1&copy;2&reg", MRG_URL_WEB},
+        {"https://a.example/?{{x}}&reg", MRG_URL_WEB},
+        {"https://{{host}}/x", MRG_URL_WEB},
+        {"https:///x", MRG_URL_BROKEN},
+        {"https://a%20b.example/", MRG_URL_BROKEN},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_test_message("%s", cases[i].value);
+        g_assert_cmpint(mrg_url_kind(cases[i].value, strlen(cases[i].value), FALSE), ==,
+                        cases[i].kind);
+    }
 }
 
 static void
@@ -152,21 +172,27 @@ campaign_parameters_are_added_once(void)
 
 /* "L:href|" and the like, in order. */
 static char *
-places_of(const char *text, gboolean is_html)
+show_places(const char *text, const GArray *places)
 {
     GString *out = g_string_new(NULL);
-    g_autoptr(GArray) places = g_array_new(FALSE, FALSE, sizeof(MrgStampPlace));
-    (is_html ? mrg_places_of_html : mrg_places_of_text)(text, strlen(text), places);
     gsize end = 0;
     for (guint i = 0; i < places->len; i++) {
         const MrgStampPlace *place = &g_array_index(places, MrgStampPlace, i);
         g_assert_cmpuint(place->start, >=, end);
         end = place->start + place->length;
         g_assert_cmpuint(end, <=, strlen(text));
-        g_string_append_printf(out, "%c:%.*s|", "LNB<>"[place->kind], (int) place -> length,
-                               text + place -> start);
+        g_string_append_printf(out, "%c:%.*s|", "LNB<>l"[place->kind],
+                               (int) place -> length, text + place -> start);
     }
     return g_string_free(out, FALSE);
+}
+
+static char *
+places_of(const char *text, gboolean is_html)
+{
+    g_autoptr(GArray) places = g_array_new(FALSE, FALSE, sizeof(MrgStampPlace));
+    (is_html ? mrg_places_of_html : mrg_places_of_text)(text, strlen(text), places);
+    return show_places(text, places);
 }
 
 static void
@@ -222,6 +248,30 @@ addresses_in_text_end_where_the_sentence_does(void)
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *places = places_of(cases[i].text, FALSE);
+        g_assert_cmpstr(places, ==, cases[i].places);
+    }
+}
+
+static void
+who_judges_sees_every_link_that_a_reader_can_follow(void)
+{
+    static const struct {
+        gboolean is_html;
+        const char *text, *places;
+    } cases[] = {
+        {TRUE, "<base href=b data-no-track><a href=x data-no-track>", "B:b|l:x|"},
+        {TRUE, "<a data-no-track href='y'><a href=z>", "l:y|L:z|"},
+        {TRUE, "<a data-no-track>{{! <a href=q> }}<!-- <a href=r> -->", ""},
+        {TRUE, "<!--[if mso]><v:rect href=x data-no-track><![endif]-->", "l:x|"},
+        {TRUE, "https://a.example", ""},
+        {FALSE, "https://a.example/{{x}}, <a href=y>", "L:https://a.example/{{x}}|"},
+        {FALSE, "{{!-- https://a.example --}}http://b.example", "L:http://b.example|"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GArray) found = g_array_new(FALSE, FALSE, sizeof(MrgStampPlace));
+        g_test_message("%s", cases[i].text);
+        mrg_places_to_judge(cases[i].text, strlen(cases[i].text), cases[i].is_html, found);
+        g_autofree char *places = show_places(cases[i].text, found);
         g_assert_cmpstr(places, ==, cases[i].places);
     }
 }
@@ -561,9 +611,11 @@ main(int argc, char **argv)
     mrg_mime_init();
     g_test_add_func("/url/read", an_address_is_read_as_browsers_read_it);
     g_test_add_func("/url/kind", a_link_of_a_template_is_judged_by_what_is_written);
+    g_test_add_func("/url/kind-in-text", a_link_in_text_has_no_references);
     g_test_add_func("/url/utm", campaign_parameters_are_added_once);
     g_test_add_func("/places/html", links_are_found_where_readers_find_them);
     g_test_add_func("/places/text", addresses_in_text_end_where_the_sentence_does);
+    g_test_add_func("/places/judge", who_judges_sees_every_link_that_a_reader_can_follow);
     g_test_add_func("/links/marks", marks_tell_what_a_look_through_the_text_finds);
     g_test_add_func("/links/tracked", links_lead_to_the_collector);
     g_test_add_func("/links/text", links_in_text_are_tracked_where_that_is_asked_for);
