@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ctl/advice.h"
+#include "ctl/mail.h"
 #include "milter/nearest.h"
 #include "milter/stamp/places.h"
 #include "milter/stamp/url.h"
@@ -20,7 +21,7 @@ typedef struct Advice {
 
 /* ---- findings ---- */
 
-/* name is that of a template or of a block. */
+/* name is that of a template, of a block, or of a header field; NULL for the whole. */
 static void
 warn(const Advice *advice, const char *name, guint line, guint column, const char *message)
 {
@@ -29,7 +30,7 @@ warn(const Advice *advice, const char *name, guint line, guint column, const cha
                           .line = line,
                           .column = column,
                           .message = mrg_arena_strdup(advice->arena, message)};
-    for (gsize i = 0; i < about->n_templates; i++) {
+    for (gsize i = 0; name && i < about->n_templates; i++) {
         if (strcmp(about->templates[i].name, name) != 0)
             continue;
         finding.text = about->templates[i].text;
@@ -37,7 +38,8 @@ warn(const Advice *advice, const char *name, guint line, guint column, const cha
         break;
     }
     if (about->path)
-        finding.where = mrg_arena_printf(advice->arena, "%s: %s", about->path, name);
+        finding.where = name ? mrg_arena_printf(advice->arena, "%s: %s", about->path, name)
+                             : about->path;
     g_array_append_val(advice->findings, finding);
 }
 
@@ -160,6 +162,99 @@ advise_fields(const Advice *advice)
     }
 }
 
+/* ---- the message ---- */
+
+static gboolean
+is_blank(const char *text, gsize length)
+{
+    while (length && g_ascii_isspace(text[length - 1]))
+        length--;
+    return !length;
+}
+
+static gboolean
+has_subject(const MrgLayout *layout)
+{
+    const char *subject = mrg_layout_subject(layout);
+    return subject && !is_blank(subject, strlen(subject));
+}
+
+static void
+advise_alternative(const Advice *advice)
+{
+    gsize n;
+    gboolean has_html = FALSE;
+    const MrgPart *parts = mrg_layout_parts(advice->about->layout, &n), *empty = NULL;
+    for (gsize i = 0; i < n; i++) {
+        has_html |= parts[i].is_html && !parts[i].is_amp;
+        if (parts[i].is_html)
+            continue;
+        if (!is_blank(parts[i].text, parts[i].length))
+            return;
+        empty = empty ? empty : &parts[i];
+    }
+    if (has_html && empty)
+        warn(advice, empty->name, 1, 1,
+             "the plain text beside the HTML is empty: whoever reads text alone gets an "
+             "empty mail");
+    else if (has_html)
+        warn(advice, NULL, 0, 0,
+             "there is HTML and no text/plain beside it: whoever reads text alone gets "
+             "what their program makes of it, and filters count it against the mail");
+}
+
+/* Whether a text may say how to leave: in the languages of the collector's pages, or in a
+ * block, into which nobody looks here. */
+static gboolean
+may_offer_leave(const MrgTemplate *template)
+{
+    static const char *const words[] = {
+        "unsub",     "opt-out",   "optout",        "opt_out", "preferences",
+        "abmeld",    "abbestell", "désab",         "desab",   "désinscri",
+        "desinscri", "de baja",   "darse-de-baja", "لغو",     "block_for",
+        "{{>",       "{{#>",      "{{~>",          "{{~#>"};
+    g_autofree char *valid = g_utf8_make_valid(template->text, (gssize) template->length);
+    g_autofree char *text = g_utf8_strdown(valid, -1);
+    for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
+        if (strstr(text, words[i]))
+            return TRUE;
+    return FALSE;
+}
+
+/* The stamp has a header of its own for every class that one can leave. */
+static void
+advise_leave(const Advice *advice)
+{
+    static const char header[] = "List-Unsubscribe";
+    const MrgAdvised *about = advice->about;
+    gboolean has_own = mrg_envelope_header(about->envelope, header) != NULL;
+    if (!about->conf || strcmp(about->campaign->class_name, "transactional") == 0)
+        return;
+    if (*about->conf->stamp_base_url && has_own)
+        warn(advice, "header List-Unsubscribe", 0, 0,
+             "no copy keeps this: Merganser's own, which leads to base_url in [stamp], "
+             "takes "
+             "its place");
+    if (*about->conf->stamp_base_url || has_own || mrg_program_uses_urls(about->program))
+        return;
+    for (gsize i = 0; i < about->n_templates; i++)
+        if (about->templates[i].escape != MRG_ESCAPE_HEADER &&
+            may_offer_leave(&about->templates[i]))
+            return;
+    warn(advice, NULL, 0, 0,
+         "nobody can unsubscribe: there is no link to do so, no List-Unsubscribe, and "
+         "without base_url in [stamp] none is added");
+}
+
+static void
+advise_message(const Advice *advice)
+{
+    if (!has_subject(advice->about->layout))
+        warn(advice, NULL, 0, 0, "the message has no Subject");
+    advise_alternative(advice);
+    advise_leave(advice);
+}
+
 GArray *
 mrg_advice_find(const MrgAdvised *about, MrgArena *arena)
 {
@@ -169,6 +264,8 @@ mrg_advice_find(const MrgAdvised *about, MrgArena *arena)
         advise_links(&advice, &about->templates[i]);
     }
     advise_fields(&advice);
+    if (about->envelope)
+        advise_message(&advice);
     return advice.findings;
 }
 
@@ -188,7 +285,26 @@ mrg_advice_rehearse(const MrgRehearsal *rehearsal, const MrgScene *scene, MrgAre
                               .n_templates = plan->n_fields + plan->n_parts,
                               .program = plan->program,
                               .schema = rehearsal->conf->schema,
+                              .conf = rehearsal->conf,
                               .path = rehearsal->path,
-                              .campaign = &scene->merge.campaign};
+                              .campaign = &scene->merge.campaign,
+                              .envelope = scene->envelope,
+                              .layout = plan->layout};
     return mrg_advice_find(&about, arena);
+}
+
+const char *
+mrg_advice_of_copy(const MrgScene *scene)
+{
+    const GArray *headers = scene->merge.copy.headers;
+    if (!scene->is_out || !has_subject(scene->merge.plan->layout))
+        return NULL;
+    for (guint i = 0; i < headers->len; i++) {
+        const MrgCopyHeader *header = &g_array_index(headers, MrgCopyHeader, i);
+        if (g_ascii_strcasecmp(header->name, "Subject") != 0)
+            continue;
+        g_autofree char *subject = mrg_mail_header(header->value);
+        return *subject ? NULL : "the Subject is empty for this person";
+    }
+    return NULL;
 }

@@ -2,8 +2,8 @@
 /*
  * advice: what a marketer should be told of a message that compiles, before it is sent.
  *
- * What check and preview say alike.  Nothing here depends on a person, and nothing of it
- * runs where mail is merged.
+ * What check and preview say alike.  Nothing here depends on a person but
+ * mrg_advice_of_copy(), and nothing of it runs where mail is merged.
  *
  * OWNERSHIP  findings are borrowed from the arena and from what they are about.
  */
@@ -13,14 +13,17 @@
 #include "ctl/rehearsal.h"
 #include "ctl/templates.h"
 
-/* What the advice is about.  Of a template that is no message the last two are NULL. */
+/* What the advice is about.  Of a template that is no message the last three are NULL. */
 typedef struct MrgAdvised {
     const MrgTemplate *templates;
     gsize n_templates;
     const MrgProgram *program;
     const MrgSchema *schema;
-    const char *path; /* of the message, in front of the names of its parts; else NULL */
+    const MrgConf *conf; /* NULL: there is none, and nobody knows what is stamped */
+    const char *path;    /* of the message, in front of the names of its parts; else NULL */
     const MrgCampaign *campaign;
+    const MrgEnvelope *envelope;
+    const MrgLayout *layout;
 } MrgAdvised;
 
 /* The templates of a message; the caller frees the array, not what is in it. */
@@ -38,5 +41,8 @@ GArray *mrg_advice_find(const MrgAdvised *about, MrgArena *arena);
  * there is one; empty if there is none. */
 GArray *mrg_advice_rehearse(const MrgRehearsal *rehearsal, const MrgScene *scene,
                             MrgArena *arena);
+
+/* What is amiss in one person's copy alone, or NULL. */
+const char *mrg_advice_of_copy(const MrgScene *scene);
 
 #endif

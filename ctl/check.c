@@ -108,7 +108,9 @@ compile_message(const Check *check, Subject *subject, GError **error)
     subject->envelope = mrg_envelope_new(MRG_ROLE_CHECK, "");
     if (!mrg_envelope_read(subject->envelope, &limits, subject->text, subject->length,
                            error) ||
-        !mrg_campaign_read(campaign, subject->envelope, "promo", error) ||
+        !mrg_campaign_read(campaign, subject->envelope,
+                           check->conf ? check->conf->policy_default_class : "promo",
+                           error) ||
         !(subject->layout = mrg_layout_new(subject->envelope, error)))
         return FALSE;
     mrg_dialect_parse(campaign->dialect, &dialect);
@@ -148,8 +150,11 @@ advised(const Check *check, const Subject *subject)
                         .n_templates = subject->n_templates,
                         .program = subject->program,
                         .schema = check->args.schema,
+                        .conf = check->conf,
                         .path = subject->prefix,
-                        .campaign = subject->envelope ? &subject->campaign : NULL};
+                        .campaign = subject->envelope ? &subject->campaign : NULL,
+                        .envelope = subject->envelope,
+                        .layout = subject->layout};
 }
 
 static void

@@ -256,6 +256,14 @@ put_size(Page *page, const Card *card)
 }
 
 static void
+put_own_advice(Page *page, const Card *card)
+{
+    const char *own = mrg_advice_of_copy(card->scene);
+    if (own)
+        g_string_append_printf(page->out, "<br><b>Warning: %s.</b>", own);
+}
+
+static void
 put_verdict(Page *page, const Card *card)
 {
     const char *verdict = mrg_scene_verdict(card->scene);
@@ -271,6 +279,7 @@ put_verdict(Page *page, const Card *card)
         put(page, "<br>stamps: ");
         put_string(page, list);
     }
+    put_own_advice(page, card);
     put_size(page, card);
     put(page, "</p>");
 }

@@ -93,15 +93,19 @@ find_people(const MrgRehearsal *rehearsal, const Options *options, GPtrArray *pe
 
 /* ---- warnings ----------------------------------------------------------- */
 
+/* "warnings" are those of the message and then this copy's own. */
 static void
 set_warnings(json_t *json, const Show *show, const MrgScene *scene)
 {
     gsize n = mrg_clip_scene_bytes(scene);
     g_autofree char *clip = mrg_clip_scene_warning(show->rehearsal->conf, n);
     json_t *warnings = json_array();
+    const MrgFinding own = {.where = "subject", .message = mrg_advice_of_copy(scene)};
     for (guint i = 0; i < show->advice->len; i++)
         json_array_append_new(
             warnings, mrg_finding_json(&g_array_index(show->advice, MrgFinding, i)));
+    if (own.message)
+        json_array_append_new(warnings, mrg_finding_json(&own));
     json_object_set_new(json, "warnings", warnings);
     if (n)
         json_object_set_new(json, "html_bytes", json_integer((json_int_t) n));
@@ -121,6 +125,9 @@ warn_of_copy(const Show *show, const MrgScene *scene)
 {
     g_autofree char *clip =
         mrg_clip_scene_warning(show->rehearsal->conf, mrg_clip_scene_bytes(scene));
+    const char *own = mrg_advice_of_copy(scene);
+    if (own)
+        g_printerr("merganser: warning: %s: %s\n", scene->address, own);
     if (clip)
         g_printerr("merganser: warning: %s: %s\n", scene->address, clip);
 }

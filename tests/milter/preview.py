@@ -295,6 +295,17 @@ def expect(bench, data, *expected, conf=None):
         tap.contains(message, word, "warning")
 
 
+def one_part(kind, text, *lines):
+    head = campaign().split(b"Content-Type: multipart")[0].decode()
+    return (head + "".join(f"{line}\r\n" for line in lines) +
+            f"Content-Type: text/{kind}; charset=utf-8\r\n\r\n{text}\r\n").encode()
+
+
+def without_base_url(bench):
+    return write(bench, "bare.conf", bench.merganser.conf.read_text().replace(
+        "base_url = https://news.example.com\n", ""))
+
+
 @tap.case
 def a_sound_message_is_let_alone(bench):
     for name, data in messages().items():
@@ -340,6 +351,65 @@ def links_that_are_not_tracked_and_addresses_in_text_are_judged(bench):
         '<a href="https://a.example/" data-no-track>5</a>'),
            ("part text/plain:2:7", "cannot be read"), ("part text/html:1:10", "a relative"),
            ("part text/html:2:24", "code or data"), ("part text/html:2:52", "cannot be read"))
+
+
+@tap.case
+def html_without_plain_text_is_told(bench):
+    expect(bench, one_part("html", "<p>x</p>"), ("", "no text/plain"))
+    expect(bench, one_part("plain", "x"))
+    expect(bench, campaign(number="empty", plain=" \n"), ("part text/plain:1:1", "is empty"))
+    expect(bench, campaign(number="short", plain="x"))
+
+
+@tap.case
+def a_message_without_subject_is_told(bench):
+    expect(bench, campaign(number="s1", subject=""), ("", "no Subject"))
+    expect(bench, campaign(number="s1").replace(
+        b"Subject: {FirstName|Hello}, your {Interest} picks\r\n", b""), ("", "no Subject"))
+    expect(bench, campaign(number="s2", subject="x"))
+
+
+@tap.case
+def a_subject_that_is_empty_for_somebody_is_told(bench):
+    message = write(bench, "m.eml", campaign(
+        number="empty", subject="{{#if user_has_bought}}Good to have you back{{/if}}"))
+    words, text = ("--to", ANN, "--to", BOB), "the Subject is empty for this person"
+    code, out, _ = run(bench, "preview", message, *words, "--json")
+    ann, bob = json.loads(out)
+    tap.equal((code, ann["warnings"], bob["warnings"]),
+              (0, [], [{"where": "subject", "message": text}]), "exit and warnings")
+    tap.equal(run(bench, "preview", message, *words, "-o", folder(bench))[::2],
+              (0, f"merganser: warning: {BOB}: {text}\n"), "as text")
+    page = page_of(bench, message.read_bytes(), *words)
+    tap.equal(page.count(f"Warning: {text}."), 1, "warnings on the page")
+
+
+@tap.case
+def a_header_for_unsubscription_that_is_replaced_is_told(bench):
+    own = "List-Unsubscribe: <https://a.example/out>"
+    data = campaign(number="own", last=[own])
+    expect(bench, data, ("header List-Unsubscribe", "takes its place"))
+    tap.lacks(bench.merged(data), b"a.example/out", "copy")
+    data = campaign(number="own-t", last=[own, "X-Campaign-Class: transactional"])
+    expect(bench, data)
+    tap.contains(bench.merged(data), b"a.example/out", "transactional copy")
+    expect(bench, data, conf=without_base_url(bench))
+    usual = write(bench, "usual.conf", bench.merganser.conf.read_text().replace(
+        "default_class = promo\n", "default_class = transactional\n"))
+    expect(bench, campaign(number="own-d", last=[own]), conf=usual)
+
+
+@tap.case
+def mail_that_nobody_can_unsubscribe_from_is_told(bench):
+    bare = without_base_url(bench)
+    expect(bench, campaign(number="u1"), ("", "nobody can unsubscribe"), conf=bare)
+    for n, data in enumerate((
+            {"html": '<a href="https://a.example/Unsubscribe">x</a>'}, {"plain": "ABMELDEN: x@y"},
+            {"html": '{{#*inline "foot"}}x{{/inline}}{{> foot}}'},
+            {"last": ["List-Unsubscribe: <mailto:out@a.example>"]},
+            {"last": ["X-Campaign-Class: transactional"]})):
+        expect(bench, campaign(number=f"u2-{n}", **data), conf=bare)
+    expect(bench, campaign(number="u3"))
 
 
 def evil_people(canary):
