@@ -233,8 +233,7 @@ advise_leave(const Advice *advice)
     if (*about->conf->stamp_base_url && has_own)
         warn(advice, "header List-Unsubscribe", 0, 0,
              "no copy keeps this: Merganser's own, which leads to base_url in [stamp], "
-             "takes "
-             "its place");
+             "takes its place");
     if (*about->conf->stamp_base_url || has_own || mrg_program_uses_urls(about->program))
         return;
     for (gsize i = 0; i < about->n_templates; i++)
