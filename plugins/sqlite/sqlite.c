@@ -64,11 +64,12 @@ find_bounds(const char *const *names, gsize n_names, const char **first, const c
     }
 }
 
-/* *is_whole is FALSE where there are more fields than it is worth to step over. */
+/* *is_whole is FALSE where there are more fields than it is worth to step over; *has_any is
+ * set where there is one, wanted or not. */
 static gboolean
 scan_fields(const MrgSqliteConnection *connection, const MrgPersonKey *person,
             const char *const *names, gsize n_names, MrgField *fields,
-            const MrgMemory *memory, gboolean *is_whole, GError **error)
+            const MrgMemory *memory, gboolean *has_any, gboolean *is_whole, GError **error)
 {
     const char *first, *last;
     gsize n = 0, n_most = n_names * STEPS_FOR_A_LOOKUP;
@@ -85,6 +86,7 @@ scan_fields(const MrgSqliteConnection *connection, const MrgPersonKey *person,
                 take_field(statement, 1, &fields[i], memory);
     }
     *is_whole = is_done;
+    *has_any = n > 0;
     sqlite3_reset(statement);
     return is_done || n == n_most;
 }
@@ -93,13 +95,14 @@ scan_fields(const MrgSqliteConnection *connection, const MrgPersonKey *person,
 static gboolean
 read_fields(const MrgSqliteConnection *connection, const MrgPersonKey *person,
             const char *const *names, gsize n_names, MrgField *fields,
-            const MrgMemory *memory, GError **error)
+            const MrgMemory *memory, gboolean *has_any, GError **error)
 {
     gboolean is_whole = FALSE;
+    *has_any = FALSE;
     for (gsize i = 0; i < n_names; i++)
         fields[i] = (MrgField){.type = MRG_FIELD_MISSING};
-    if (n_names > 1 &&
-        !scan_fields(connection, person, names, n_names, fields, memory, &is_whole, error))
+    if (n_names > 1 && !scan_fields(connection, person, names, n_names, fields, memory,
+                                    has_any, &is_whole, error))
         return FALSE;
     for (gsize i = 0; i < n_names && !is_whole; i++)
         if (fields[i].type == MRG_FIELD_MISSING &&
@@ -108,17 +111,17 @@ read_fields(const MrgSqliteConnection *connection, const MrgPersonKey *person,
     return TRUE;
 }
 
-/* Within a transaction. */
+/* Within a transaction.  A field belongs to a profile, so who has one need not be looked
+ * for. */
 static MrgFetch
 read_profile(const MrgSqliteConnection *connection, const MrgPersonKey *person,
              const char *const *names, gsize n_names, MrgField *fields,
              const MrgMemory *memory, GError **error)
 {
-    MrgFetch found = find_profile(connection, person, error);
-    if (found == MRG_FETCH_HIT &&
-        !read_fields(connection, person, names, n_names, fields, memory, error))
+    gboolean has_field;
+    if (!read_fields(connection, person, names, n_names, fields, memory, &has_field, error))
         return MRG_FETCH_ERROR;
-    return found;
+    return has_field ? MRG_FETCH_HIT : find_profile(connection, person, error);
 }
 
 static MrgFetch
