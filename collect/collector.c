@@ -7,10 +7,6 @@
 #include "collect/collector.h"
 #include "milter/error.h"
 
-#define JOURNAL_SEGMENT_BYTES (16u << 20)
-#define LINK_CACHE_BYTES (32u << 20)
-#define STORE_THREADS 4
-#define WAITING_MAX 512
 #define SECRET_BYTES_MIN 32
 
 static gboolean
@@ -45,19 +41,6 @@ check(const MrgConf *conf, GError **error)
            fail(conf, "connections", "must be 16 at least", error);
 }
 
-static gboolean
-open_journal(MrgCollector *collector, GError **error)
-{
-    const MrgConf *conf = collector->conf;
-    const MrgJournalOptions options = {
-        .max_bytes = conf->collector_journal_max_bytes,
-        .segment_bytes =
-            MIN(JOURNAL_SEGMENT_BYTES, conf->collector_journal_max_bytes / 4 + 1),
-        .sync_us = conf->collector_journal_sync};
-    collector->journal = mrg_journal_open(conf->collector_journal, &options, error);
-    return collector->journal != NULL;
-}
-
 /* Read by this user alone, as the key ring is. */
 static gboolean
 read_secret(MrgCollector *collector, GError **error)
@@ -78,49 +61,51 @@ read_secret(MrgCollector *collector, GError **error)
            fail(conf, "webhook_secret_file", "must hold 32 bytes at least", error);
 }
 
-MrgCollector *
-mrg_collector_new(MrgConf *conf, GError **error)
+/* All but the key ring and what lasts. */
+static MrgCollector *
+read_files(MrgConf *conf, GError **error)
 {
     g_autoptr(MrgCollector) collector = g_new0(MrgCollector, 1);
+    g_atomic_int_set(&collector->references, 1);
     collector->conf = mrg_conf_ref(conf);
     if (!check(conf, error) || !open_proxies(collector, error))
         return NULL;
     collector->base_length = strlen(conf->collector_base_path);
-    collector->keyring = mrg_keyring_load(conf->keys_file, error);
-    if (!collector->keyring)
-        return NULL;
-    collector->store = mrg_conf_open_store(conf, error);
-    if (!collector->store)
-        return NULL;
-    collector->access_log = mrg_access_log_open(conf->collector_access_log, error);
-    if (!collector->access_log || !open_journal(collector, error))
-        return NULL;
     collector->pages = mrg_pages_load(conf->collector_pages, conf->render_locale, error);
     if (!collector->pages || !read_secret(collector, error))
         return NULL;
-    collector->webhooks = mrg_once_new();
-    collector->by_address = mrg_limit_new(conf->collector_rate_address);
-    collector->by_token = mrg_limit_new(conf->collector_rate_token);
-    collector->links = mrg_links_new(conf->sites, conf->n_sites, LINK_CACHE_BYTES);
-    collector->jobs = mrg_jobs_new(STORE_THREADS, WAITING_MAX);
-    return g_steal_pointer(&collector);
+    collector->access_log = mrg_access_log_open(conf->collector_access_log, error);
+    return collector->access_log ? g_steal_pointer(&collector) : NULL;
+}
+
+MrgCollector *
+mrg_collector_new(MrgConf *conf, GError **error)
+{
+    g_autoptr(MrgKeyring) keyring = mrg_keyring_load(conf->keys_file, error);
+    g_autoptr(MrgCollector) collector = keyring ? read_files(conf, error) : NULL;
+    if (!collector)
+        return NULL;
+    collector->keyring = g_steal_pointer(&keyring);
+    collector->lasting = mrg_lasting_open(conf, error);
+    return collector->lasting ? g_steal_pointer(&collector) : NULL;
+}
+
+MrgCollector *
+mrg_collector_ref(MrgCollector *collector)
+{
+    g_atomic_int_inc(&collector->references);
+    return collector;
 }
 
 void
-mrg_collector_free(MrgCollector *collector)
+mrg_collector_unref(MrgCollector *collector)
 {
-    if (!collector)
+    if (!collector || !g_atomic_int_dec_and_test(&collector->references))
         return;
-    mrg_jobs_free(collector->jobs);
-    mrg_links_free(collector->links);
+    mrg_lasting_unref(collector->lasting);
     mrg_pages_free(collector->pages);
-    mrg_once_free(collector->webhooks);
     g_free(collector->webhook_secret);
-    mrg_limit_free(collector->by_address);
-    mrg_limit_free(collector->by_token);
-    g_clear_pointer(&collector->journal, mrg_journal_close);
     g_clear_pointer(&collector->access_log, mrg_access_log_close);
-    g_clear_pointer(&collector->store, mrg_store_close);
     g_clear_pointer(&collector->keyring, mrg_keyring_unref);
     mrg_networks_free(collector->proxies);
     mrg_conf_unref(collector->conf);
@@ -166,8 +151,8 @@ print_answers(GString *out, MrgCollector *collector)
                          "# TYPE merganser_collector_answers_total counter\n");
     for (gsize route = 0; route <= MRG_N_ROUTES; route++) {
         for (guint class = 1; class < MRG_STATUS_CLASSES; class ++) {
-            guint64 n =
-                __atomic_load_n(&collector->answers[route][class], __ATOMIC_RELAXED);
+            guint64 n = __atomic_load_n(&collector->lasting->answers[route][class],
+                                        __ATOMIC_RELAXED);
             if (n)
                 g_string_append_printf(out,
                                        "merganser_collector_answers_total{route=\"%s\","
@@ -188,9 +173,9 @@ mrg_collector_metrics(MrgCollector *collector)
     print_answers(out, collector);
     for (gsize i = 0; i < MRG_N_COUNTS; i++)
         print_metric(out, help[i][0], "counter", help[i][1],
-                     __atomic_load_n(&collector->counts[i], __ATOMIC_RELAXED));
+                     __atomic_load_n(&collector->lasting->counts[i], __ATOMIC_RELAXED));
     MrgJournalState state;
-    mrg_journal_state(collector->journal, &state);
+    mrg_journal_state(collector->lasting->journal, &state);
     print_metric(out, "journal_records_total", "counter", "Hits that were recorded.",
                  state.n_records);
     print_metric(out, "journal_refused_total", "counter",

@@ -16,7 +16,8 @@ record(const MrgRequest *request, const MrgToken *token, const MrgHit *hit)
 {
     MrgCollector *collector = request->collector;
     guint64 key = token->message ^ (guint64) hit->kind << 56 ^ (guint64) token->link << 32;
-    if (mrg_limit_take(collector->by_token, key, request->at_us))
+    if (mrg_limit_take(collector->lasting->by_token, collector->conf->collector_rate_token,
+                       key, request->at_us))
         return mrg_request_record(request, hit);
     mrg_collector_count(collector, MRG_COUNT_hits_over_rate);
     return TRUE;
@@ -54,11 +55,19 @@ add_identity(const MrgRequest *request, const MrgToken *token, const char *targe
                            target + length);
 }
 
-static MrgReply
-redirect(const MrgRequest *request, const MrgToken *token, const char *target,
-         const MrgSiteConf *site)
+/* Into a site of ours, by somebody who did not ask to be left alone. */
+static gboolean
+needs_identity(const MrgRequest *request, const char *target)
 {
-    if (!site || request->headers.flags & MRG_HIT_OPT_OUT)
+    const MrgConf *conf = request->collector->conf;
+    return !(request->headers.flags & MRG_HIT_OPT_OUT) &&
+           mrg_target_site(target, conf->sites, conf->n_sites);
+}
+
+static MrgReply
+redirect(const MrgRequest *request, const MrgToken *token, const char *target)
+{
+    if (!needs_identity(request, target))
         return mrg_reply_response(302, mrg_redirect_new(target));
     g_autofree char *whole = add_identity(request, token, target);
     return mrg_reply_response(302, mrg_redirect_new(whole));
@@ -68,14 +77,12 @@ redirect(const MrgRequest *request, const MrgToken *token, const char *target,
 static MrgReply
 serve_sealed(MrgRequest *request, const MrgToken *token)
 {
-    const MrgConf *conf = request->collector->conf;
     MrgHit hit = mrg_request_hit(request, MRG_HIT_CLICK, token);
     if (!mrg_target_is_good(token->target))
         return mrg_reply_fixed(MRG_FIXED_NOT_FOUND);
     if (!record(request, token, &hit))
         return mrg_reply_fixed(MRG_FIXED_UNAVAILABLE);
-    return redirect(request, token, token->target,
-                    mrg_target_site(token->target, conf->sites, conf->n_sites));
+    return redirect(request, token, token->target);
 }
 
 static void
@@ -92,8 +99,8 @@ serve_link(MrgRequest *request, const MrgToken *token, MrgLink *taken)
     MrgHit hit = mrg_request_hit(request, MRG_HIT_CLICK, token);
     if (!record(request, token, &hit))
         return mrg_reply_fixed(MRG_FIXED_UNAVAILABLE);
-    if (link->site)
-        return redirect(request, token, link->target, link->site);
+    if (needs_identity(request, link->target))
+        return redirect(request, token, link->target);
     struct MHD_Response *response = link->redirect;
     return (MrgReply){.status = 302,
                       .response = response,
@@ -110,7 +117,8 @@ mrg_serve_click(MrgRequest *request)
         return mrg_reply_fixed(MRG_FIXED_NOT_FOUND);
     if (token.target)
         return serve_sealed(request, &token);
-    MrgLink *link = mrg_links_find(request->collector->links, token.campaign, token.link);
+    MrgLink *link =
+        mrg_links_find(request->collector->lasting->links, token.campaign, token.link);
     if (!link)
         return mrg_reply_later(mrg_serve_unseen_link);
     mrg_collector_count(request->collector, MRG_COUNT_link_cache_hits);
@@ -132,12 +140,13 @@ mrg_serve_unseen_link(MrgRequest *request)
                         MRG_TOKEN_CLICK, &token, sealed))
         return mrg_reply_fixed(MRG_FIXED_NOT_FOUND);
     MrgFetch fetch =
-        mrg_store_link_target(collector->store, token.campaign, token.link, &target, arena,
-                              mrg_collector_deadline(collector), &error);
+        mrg_store_link_target(collector->lasting->store, token.campaign, token.link,
+                              &target, arena, mrg_collector_deadline(collector), &error);
     if (fetch == MRG_FETCH_ERROR)
         return mrg_reply_store_failed(collector, error);
-    MrgLink *link = fetch == MRG_FETCH_HIT ? mrg_links_add(collector->links, token.campaign,
-                                                           token.link, target)
-                                           : NULL;
+    MrgLink *link =
+        fetch == MRG_FETCH_HIT
+            ? mrg_links_add(collector->lasting->links, token.campaign, token.link, target)
+            : NULL;
     return link ? serve_link(request, &token, link) : mrg_reply_fixed(MRG_FIXED_NOT_FOUND);
 }

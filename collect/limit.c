@@ -16,17 +16,15 @@ typedef struct Slot {
 } Slot;
 
 struct MrgLimit {
-    guint per_minute;
     guint64 seed;
     pthread_mutex_t mutexes[SHARDS];
     Slot slots[BUCKETS][WAYS];
 };
 
 MrgLimit *
-mrg_limit_new(guint per_minute)
+mrg_limit_new(void)
 {
     MrgLimit *limit = g_new0(MrgLimit, 1);
-    limit->per_minute = per_minute;
     limit->seed = (guint64) g_random_int() << 32 | g_random_int();
     for (gsize i = 0; i < SHARDS; i++)
         pthread_mutex_init(&limit->mutexes[i], NULL);
@@ -75,9 +73,9 @@ find_slot(Slot *bucket, guint64 tag)
 }
 
 gboolean
-mrg_limit_take(MrgLimit *limit, guint64 key, gint64 now_us)
+mrg_limit_take(MrgLimit *limit, guint per_minute, guint64 key, gint64 now_us)
 {
-    if (!limit->per_minute)
+    if (!per_minute)
         return TRUE;
     guint64 tag = mix(key ^ limit->seed);
     gsize place = (gsize) (tag % BUCKETS);
@@ -87,7 +85,7 @@ mrg_limit_take(MrgLimit *limit, guint64 key, gint64 now_us)
     Slot *slot = find_slot(limit->slots[place], tag);
     if (slot->minute != minute)
         *slot = (Slot){tag, minute, 0};
-    gboolean may = slot->n < limit->per_minute;
+    gboolean may = slot->n < per_minute;
     slot->n += may;
     pthread_mutex_unlock(mutex);
     return may;

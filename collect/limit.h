@@ -14,11 +14,10 @@
 
 typedef struct MrgLimit MrgLimit;
 
-/* per_minute 0: everything passes. */
-MrgLimit *mrg_limit_new(guint per_minute);
+MrgLimit *mrg_limit_new(void);
 void mrg_limit_free(MrgLimit *limit);
 
-/* Counts one; FALSE beyond the limit. */
-gboolean mrg_limit_take(MrgLimit *limit, guint64 key, gint64 now_us);
+/* Counts one; FALSE beyond per_minute. With per_minute 0 everything passes. */
+gboolean mrg_limit_take(MrgLimit *limit, guint per_minute, guint64 key, gint64 now_us);
 
 #endif

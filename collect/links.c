@@ -15,8 +15,6 @@ typedef struct Generation {
 } Generation;
 
 struct MrgLinks {
-    const MrgSiteConf *sites;
-    gsize n_sites;
     gsize max_bytes; /* of a generation */
     pthread_rwlock_t lock;
     Generation young, old;
@@ -101,11 +99,9 @@ init_generation(Generation *generation)
 /* ---- the cache */
 
 MrgLinks *
-mrg_links_new(const MrgSiteConf *sites, gsize n_sites, gsize max_bytes)
+mrg_links_new(gsize max_bytes)
 {
     MrgLinks *links = g_new0(MrgLinks, 1);
-    links->sites = sites;
-    links->n_sites = n_sites;
     links->max_bytes = max_bytes / 2;
     pthread_rwlock_init(&links->lock, NULL);
     init_generation(&links->young);
@@ -167,7 +163,6 @@ mrg_links_add(MrgLinks *links, guint32 campaign, guint32 link, const char *targe
     g_atomic_int_set(&made->references, 1);
     made->target = g_strdup(target);
     made->redirect = mrg_redirect_new(target);
-    made->site = mrg_target_site(target, links->sites, links->n_sites);
     pthread_rwlock_wrlock(&links->lock);
     keep(links, make_key(campaign, link), made);
     pthread_rwlock_unlock(&links->lock);

@@ -21,11 +21,9 @@ typedef struct MrgLink {
     gint references; /* atomic */
     char *target;
     struct MHD_Response *redirect; /* ready to be sent */
-    const MrgSiteConf *site;       /* whose pages are behind it; NULL: none that we know */
 } MrgLink;
 
-/* sites is borrowed. */
-MrgLinks *mrg_links_new(const MrgSiteConf *sites, gsize n_sites, gsize max_bytes);
+MrgLinks *mrg_links_new(gsize max_bytes);
 void mrg_links_free(MrgLinks *links);
 
 /* New reference, or NULL where the store has to be asked. */

@@ -75,7 +75,7 @@ serve(MrgConf *conf, gboolean is_trial, const sigset_t *signals)
     run(collector, server, signals);
     mrg_server_stop(server);
     MrgJournalState state;
-    mrg_journal_state(collector->journal, &state);
+    mrg_journal_state(collector->lasting->journal, &state);
     g_message("merganser-collector ends: recorded=%" G_GUINT64_FORMAT
               " refused=%" G_GUINT64_FORMAT,
               state.n_records, state.n_refused);

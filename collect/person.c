@@ -25,8 +25,8 @@ mrg_visitor_load(MrgVisitor *visitor, MrgCollector *collector, const MrgToken *t
     *visitor = (MrgVisitor){.collector = collector, .token = token, .arena = arena};
     /* A setting that is empty is no name, and so MISSING. */
     MrgFetch fetch = mrg_store_fetch_and_load(
-        collector->store, &token->person, names, G_N_ELEMENTS(names), fields, NULL, NULL, 0,
-        &visitor->state, arena, mrg_collector_deadline(collector), error);
+        collector->lasting->store, &token->person, names, G_N_ELEMENTS(names), fields, NULL,
+        NULL, 0, &visitor->state, arena, mrg_collector_deadline(collector), error);
     if (fetch == MRG_FETCH_ERROR)
         return FALSE;
     visitor->has_profile = fetch == MRG_FETCH_HIT;
@@ -62,8 +62,8 @@ mrg_visitor_class(MrgCollector *collector, const MrgToken *token, const char **c
 {
     Search search = {token->message, NULL, arena};
     *class_name = NULL;
-    if (!mrg_store_events(collector->store, &token->person, EVENTS_MAX, look_at, &search,
-                          error))
+    if (!mrg_store_events(collector->lasting->store, &token->person, EVENTS_MAX, look_at,
+                          &search, error))
         return FALSE;
     *class_name = search.found;
     return TRUE;
@@ -94,7 +94,7 @@ next_profile(gpointer context, GError **error G_GNUC_UNUSED)
 static gboolean
 write_profile(MrgCollector *collector, const MrgProfile *profile, GError **error)
 {
-    return mrg_store_import(collector->store, next_profile, &profile, NULL, error);
+    return mrg_store_import(collector->lasting->store, next_profile, &profile, NULL, error);
 }
 
 gboolean
@@ -142,7 +142,7 @@ mrg_visitor_set_frequency(const MrgVisitor *visitor, const char *frequency, GErr
     MrgCollector *collector = visitor->collector;
     const MrgPersonKey *person = &visitor->token->person;
     Search search = {.arena = visitor->arena};
-    if (!mrg_store_rows_of(collector->store, person, find_address, &search, error))
+    if (!mrg_store_rows_of(collector->lasting->store, person, find_address, &search, error))
         return FALSE;
     if (!search.found)
         return TRUE;
@@ -183,7 +183,7 @@ json_t *
 mrg_visitor_rows(MrgCollector *collector, const MrgPersonKey *person, GError **error)
 {
     json_t *tables = json_object();
-    if (mrg_store_rows_of(collector->store, person, add_row, tables, error))
+    if (mrg_store_rows_of(collector->lasting->store, person, add_row, tables, error))
         return tables;
     json_decref(tables);
     return NULL;

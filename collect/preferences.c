@@ -214,9 +214,9 @@ show_erase(Centre *centre)
 static gboolean
 end_suppression(Centre *centre, const char *scope, GError **error)
 {
-    return mrg_store_end_suppression(centre->collector->store, &centre->token->person,
-                                     scope, "unsubscribed", centre->request->at_us, NULL,
-                                     error);
+    return mrg_store_end_suppression(centre->collector->lasting->store,
+                                     &centre->token->person, scope, "unsubscribed",
+                                     centre->request->at_us, NULL, error);
 }
 
 static gboolean
@@ -344,7 +344,7 @@ erase(Centre *centre)
     g_autoptr(GError) error = NULL;
     if (!mrg_form_get(&centre->form, "confirm"))
         return show_erase(centre);
-    if (!mrg_store_erase(centre->collector->store, &centre->token->person,
+    if (!mrg_store_erase(centre->collector->lasting->store, &centre->token->person,
                          centre->request->at_us, &error))
         return away(centre, error);
     mrg_collector_count(centre->collector, MRG_COUNT_applied);

@@ -214,7 +214,9 @@ gboolean
 mrg_request_may(const MrgRequest *request, const MrgToken *token)
 {
     guint64 key = token->message ^ (guint64) token->purpose << 56 ^ request->method;
-    return mrg_limit_take(request->collector->by_token, key, request->at_us);
+    const MrgCollector *collector = request->collector;
+    return mrg_limit_take(collector->lasting->by_token,
+                          collector->conf->collector_rate_token, key, request->at_us);
 }
 
 /* The host of "https://host:port/path", in host. */
@@ -268,8 +270,8 @@ mrg_request_record(const MrgRequest *request, const MrgHit *hit)
     MrgHit whole = *hit;
     whole.referrer_host = referrer_host(request->headers.referrer, host);
     gsize length = mrg_hit_encode(&whole, record);
-    return length && mrg_journal_append(request->collector->journal, record, length) ==
-                         MRG_APPEND_DONE;
+    return length && mrg_journal_append(request->collector->lasting->journal, record,
+                                        length) == MRG_APPEND_DONE;
 }
 
 MrgReply

@@ -25,10 +25,10 @@ typedef struct Peer {
 } Peer;
 
 struct MrgServer {
-    MrgCollector *collector;
     struct MHD_Daemon *daemon;
     guint n_open;          /* atomic: requests that are read and not answered */
-    pthread_mutex_t mutex; /* for peers */
+    pthread_mutex_t mutex; /* for all below */
+    MrgCollector *collector;
     Peer *peers;
 };
 
@@ -51,7 +51,7 @@ answer(const MrgRequest *request, MrgReply *reply)
     enum MHD_Result result =
         MHD_queue_response(request->connection, reply->status, reply->response);
     gsize route = request->route ? (gsize) request->route->id : MRG_N_ROUTES;
-    __atomic_fetch_add(&collector->answers[route][reply->status / 100], 1,
+    __atomic_fetch_add(&collector->lasting->answers[route][reply->status / 100], 1,
                        __ATOMIC_RELAXED);
     mrg_access_log_add(collector->access_log,
                        request->route ? request->route->name : "none",
@@ -78,7 +78,7 @@ put_off(MrgRequest *request, MrgHandler handler)
     request->handler = handler;
     /* Before it is given away: the job may be done before this returns. */
     MHD_suspend_connection(request->connection);
-    if (mrg_jobs_add(request->collector->jobs, run_job, request))
+    if (mrg_jobs_add(request->collector->lasting->jobs, run_job, request))
         return MHD_YES;
     request->reply = mrg_reply_fixed(MRG_FIXED_UNAVAILABLE);
     request->is_done = TRUE;
@@ -90,6 +90,7 @@ static MrgRequest *
 keep(MrgServer *server, const MrgRequest *request)
 {
     __atomic_fetch_add(&server->n_open, 1, __ATOMIC_RELAXED);
+    mrg_collector_ref(request->collector);
     return g_memdup2(request, sizeof *request);
 }
 
@@ -113,7 +114,8 @@ refuse(const MrgRequest *request, MrgReply *reply)
     const MrgRoute *route = request->route;
     gboolean is_quick = route && route->kind == MRG_KIND_QUICK;
     MrgFixed fixed = MRG_N_FIXED;
-    if (!is_quick && !mrg_limit_take(collector->by_address,
+    if (!is_quick && !mrg_limit_take(collector->lasting->by_address,
+                                     collector->conf->collector_rate_address,
                                      mrg_client_key(&request->client), request->at_us)) {
         mrg_collector_count(collector, MRG_COUNT_requests_over_rate);
         fixed = MRG_FIXED_TOO_MANY;
@@ -130,6 +132,16 @@ refuse(const MrgRequest *request, MrgReply *reply)
     return TRUE;
 }
 
+/* New reference to what is in force now. */
+static MrgCollector *
+acquire(MrgServer *server)
+{
+    pthread_mutex_lock(&server->mutex);
+    MrgCollector *collector = mrg_collector_ref(server->collector);
+    pthread_mutex_unlock(&server->mutex);
+    return collector;
+}
+
 /* The context of a request of which there is nothing to keep yet. */
 static char fresh;
 
@@ -137,7 +149,7 @@ static enum MHD_Result
 begin(MrgServer *server, struct MHD_Connection *connection, const char *url,
       const char *method, gpointer *context)
 {
-    MrgCollector *collector = server->collector;
+    g_autoptr(MrgCollector) collector = acquire(server);
     MrgRequest request = {.collector = collector, .connection = connection};
     if (strncmp(url, collector->conf->collector_base_path, collector->base_length) == 0)
         request.route = mrg_route_find(url + collector->base_length, &request.tail);
@@ -222,6 +234,7 @@ complete(gpointer data, struct MHD_Connection *connection, gpointer *context,
     mrg_reply_clear(&request->reply);
     if (request->body)
         g_byte_array_unref(request->body);
+    mrg_collector_unref(request->collector);
     g_free(request);
     *context = NULL;
     __atomic_fetch_sub(&server->n_open, 1, __ATOMIC_RELEASE);
@@ -273,9 +286,9 @@ notice_connection(gpointer data, struct MHD_Connection *connection, gpointer *co
 void
 mrg_server_tick(MrgServer *server)
 {
+    pthread_mutex_lock(&server->mutex);
     gint64 oldest_us =
         g_get_monotonic_time() - 2 * server->collector->conf->collector_timeout;
-    pthread_mutex_lock(&server->mutex);
     /* A socket is closed only after its peer is removed, which waits for this lock. */
     for (Peer *peer = server->peers; peer; peer = peer->next)
         if (__atomic_load_n(&peer->since_us, __ATOMIC_RELAXED) < oldest_us)
@@ -348,6 +361,14 @@ start_daemon(MrgServer *server, const Address *address)
         MHD_OPTION_ARRAY, conf->collector_threads > 1 ? pool : &pool[1], MHD_OPTION_END);
 }
 
+static void
+free_server(MrgServer *server)
+{
+    mrg_collector_unref(server->collector);
+    pthread_mutex_destroy(&server->mutex);
+    g_free(server);
+}
+
 MrgServer *
 mrg_server_start(MrgCollector *collector, GError **error)
 {
@@ -361,7 +382,7 @@ mrg_server_start(MrgCollector *collector, GError **error)
         return NULL;
     }
     MrgServer *server = g_new0(MrgServer, 1);
-    server->collector = collector;
+    server->collector = mrg_collector_ref(collector);
     pthread_mutex_init(&server->mutex, NULL);
     errno = 0;
     server->daemon = start_daemon(server, &address);
@@ -369,8 +390,7 @@ mrg_server_start(MrgCollector *collector, GError **error)
         return server;
     g_set_error(error, MRG_ERROR, MRG_ERROR_CONFIG, "cannot listen on %s: %s", listen,
                 g_strerror(errno));
-    pthread_mutex_destroy(&server->mutex);
-    g_free(server);
+    free_server(server);
     return NULL;
 }
 
@@ -387,7 +407,7 @@ mrg_server_stop(MrgServer *server)
 {
     int listening = MHD_quiesce_daemon(server->daemon);
     /* What waits for the store is let through; then nothing is suspended any more. */
-    mrg_jobs_end(server->collector->jobs);
+    mrg_jobs_end(server->collector->lasting->jobs);
     gint64 until_us = g_get_monotonic_time() + DRAIN_US;
     while (__atomic_load_n(&server->n_open, __ATOMIC_ACQUIRE) > 0 &&
            g_get_monotonic_time() < until_us)
@@ -395,6 +415,5 @@ mrg_server_stop(MrgServer *server)
     MHD_stop_daemon(server->daemon);
     if (listening != MHD_INVALID_SOCKET)
         close(listening);
-    pthread_mutex_destroy(&server->mutex);
-    g_free(server);
+    free_server(server);
 }

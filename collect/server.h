@@ -9,7 +9,7 @@
 
 typedef struct MrgServer MrgServer;
 
-/* Listens; the collector is borrowed. */
+/* Listens. */
 MrgServer *mrg_server_start(MrgCollector *collector, GError **error);
 guint mrg_server_port(const MrgServer *server);
 

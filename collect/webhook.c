@@ -107,7 +107,7 @@ take_rows(MrgRequest *request, gboolean is_ledger, guint64 *n, GError **error)
     FILE *file = fmemopen(request->body->data, request->body->len, "rb");
     mrg_people_file_init(&import.file, file, BODY_NAME, &rules);
     gboolean is_done =
-        mrg_store_import(request->collector->store, next_row, &import, n, error);
+        mrg_store_import(request->collector->lasting->store, next_row, &import, n, error);
     mrg_people_file_clear(&import.file);
     fclose(file);
     return is_done;
@@ -148,7 +148,7 @@ take_once(MrgRequest *request, gboolean is_ledger, const char *key)
     g_autofree char *content = g_compute_checksum_for_data(
         G_CHECKSUM_SHA256, request->body->data, request->body->len);
     gboolean is_done;
-    switch (mrg_once_begin(collector->webhooks, key, content)) {
+    switch (mrg_once_begin(collector->lasting->webhooks, key, content)) {
     case MRG_ONCE_NEW:
         break;
     case MRG_ONCE_BUSY:
@@ -159,7 +159,7 @@ take_once(MrgRequest *request, gboolean is_ledger, const char *key)
         return mrg_reply_fixed(MRG_FIXED_CONFLICT);
     }
     MrgReply reply = take(request, is_ledger, &is_done);
-    mrg_once_end(collector->webhooks, key, is_done);
+    mrg_once_end(collector->lasting->webhooks, key, is_done);
     return reply;
 }
 

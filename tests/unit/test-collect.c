@@ -80,24 +80,34 @@ what_is_no_network_is_named(void)
 static void
 a_limit_holds_for_a_minute_and_a_key(void)
 {
-    MrgLimit *limit = mrg_limit_new(3);
+    MrgLimit *limit = mrg_limit_new();
     for (guint i = 0; i < 5; i++)
-        g_assert_cmpint(mrg_limit_take(limit, 7, MINUTE_US * 9), ==, i < 3);
-    g_assert_true(mrg_limit_take(limit, 8, MINUTE_US * 9));
-    g_assert_true(mrg_limit_take(limit, 7, MINUTE_US * 10));
+        g_assert_cmpint(mrg_limit_take(limit, 3, 7, MINUTE_US * 9), ==, i < 3);
+    g_assert_true(mrg_limit_take(limit, 3, 8, MINUTE_US * 9));
+    g_assert_true(mrg_limit_take(limit, 3, 7, MINUTE_US * 10));
     mrg_limit_free(limit);
-    limit = mrg_limit_new(0);
+}
+
+static void
+what_was_counted_stays_under_another_limit(void)
+{
+    MrgLimit *limit = mrg_limit_new();
+    for (guint i = 0; i < 5; i++)
+        g_assert_true(mrg_limit_take(limit, 5, 7, MINUTE_US));
+    g_assert_false(mrg_limit_take(limit, 3, 7, MINUTE_US));
+    g_assert_true(mrg_limit_take(limit, 6, 7, MINUTE_US));
+    g_assert_false(mrg_limit_take(limit, 6, 7, MINUTE_US));
     for (guint i = 0; i < 100; i++)
-        g_assert_true(mrg_limit_take(limit, 7, 0));
+        g_assert_true(mrg_limit_take(limit, 0, 7, MINUTE_US));
     mrg_limit_free(limit);
 }
 
 static void
 many_keys_take_no_more_room(void)
 {
-    MrgLimit *limit = mrg_limit_new(1);
+    MrgLimit *limit = mrg_limit_new();
     for (guint64 key = 0; key < 300000; key++)
-        g_assert_true(mrg_limit_take(limit, key, MINUTE_US));
+        g_assert_true(mrg_limit_take(limit, 1, key, MINUTE_US));
     mrg_limit_free(limit);
 }
 
@@ -129,7 +139,7 @@ a_target_is_a_web_address_and_nothing_else(void)
 static void
 what_is_asked_for_stays_and_room_is_bounded(void)
 {
-    MrgLinks *links = mrg_links_new(NULL, 0, 64 * 1024);
+    MrgLinks *links = mrg_links_new(64 * 1024);
     mrg_link_unref(mrg_links_add(links, 1, 1, "https://example.com/kept"));
     for (guint i = 2; i < 2000; i++) {
         mrg_link_unref(mrg_links_add(links, 1, i, "https://example.com/other"));
@@ -205,6 +215,7 @@ main(int argc, char **argv)
     g_test_add_func("/collect/client", a_front_is_believed_where_it_is_trusted);
     g_test_add_func("/collect/networks", what_is_no_network_is_named);
     g_test_add_func("/collect/limit", a_limit_holds_for_a_minute_and_a_key);
+    g_test_add_func("/collect/limit/other", what_was_counted_stays_under_another_limit);
     g_test_add_func("/collect/limit-room", many_keys_take_no_more_room);
     g_test_add_func("/collect/targets", a_target_is_a_web_address_and_nothing_else);
     g_test_add_func("/collect/links", what_is_asked_for_stays_and_room_is_bounded);
