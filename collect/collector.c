@@ -90,6 +90,40 @@ mrg_collector_new(MrgConf *conf, GError **error)
     return collector->lasting ? g_steal_pointer(&collector) : NULL;
 }
 
+/* Whether both know people by the same key: with another, nobody's unsubscription holds any
+ * more. */
+static gboolean
+check_person(const MrgConf *conf, const MrgKeyring *was, const MrgKeyring *is,
+             GError **error)
+{
+    static const char address[] = "anybody@example.com";
+    MrgPersonKey old, new;
+    mrg_person_key(was, address, &old);
+    mrg_person_key(is, address, &new);
+    if (mrg_key_equal(&old, &new))
+        return TRUE;
+    g_set_error(error, MRG_ERROR, MRG_ERROR_CONFIG,
+                "%s:1:1: the key for people is another one now, and would recognise nobody",
+                conf->keys_file);
+    return FALSE;
+}
+
+MrgCollector *
+mrg_collector_renew(const MrgCollector *before, MrgConf *conf, GError **error)
+{
+    if (!mrg_lasting_fits(before->conf, conf, error))
+        return NULL;
+    g_autoptr(MrgKeyring) keyring = mrg_keyring_load(conf->keys_file, error);
+    if (!keyring || !check_person(conf, before->keyring, keyring, error))
+        return NULL;
+    MrgCollector *collector = read_files(conf, error);
+    if (!collector)
+        return NULL;
+    collector->keyring = g_steal_pointer(&keyring);
+    collector->lasting = mrg_lasting_ref(before->lasting);
+    return collector;
+}
+
 MrgCollector *
 mrg_collector_ref(MrgCollector *collector)
 {

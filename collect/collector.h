@@ -3,7 +3,7 @@
  * collector: one configuration with all that was read for it, and what the daemon holds
  * open whatever the configuration (lasting.h).
  *
- * A request keeps the one that it began with.
+ * A reload makes another one; a request keeps the one that it began with.
  *
  * OWNERSHIP  reference-counted.
  * THREADS    immutable but for what has locks of its own.
@@ -32,6 +32,10 @@ typedef struct MrgCollector {
 
 /* Opens what the configuration names; NULL and MRG_ERROR_CONFIG, or what failed. */
 MrgCollector *mrg_collector_new(MrgConf *conf, GError **error);
+/* The same for another configuration, with what before holds open; MRG_ERROR_CONFIG also
+ * for what only a restart changes. */
+MrgCollector *mrg_collector_renew(const MrgCollector *before, MrgConf *conf,
+                                  GError **error);
 MrgCollector *mrg_collector_ref(MrgCollector *collector);
 void mrg_collector_unref(MrgCollector *collector);
 

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "collect/lasting.h"
+#include "milter/error.h"
 
 #define JOURNAL_SEGMENT_BYTES (16u << 20)
 #define LINK_CACHE_BYTES (32u << 20)
@@ -58,4 +59,69 @@ mrg_lasting_unref(MrgLasting *lasting)
     g_clear_pointer(&lasting->journal, mrg_journal_close);
     g_clear_pointer(&lasting->store, mrg_store_close);
     g_free(lasting);
+}
+
+/* ---- what stays */
+
+static gboolean
+has_setting(const MrgPluginConf *plugin, const MrgSetting *wanted)
+{
+    for (gsize i = 0; i < plugin->n_settings; i++)
+        if (g_str_equal(plugin->settings[i].name, wanted->name))
+            return g_str_equal(plugin->settings[i].value, wanted->value);
+    return FALSE;
+}
+
+static gboolean
+is_same_store(const MrgConf *was, const MrgConf *is)
+{
+    const MrgPluginConf *old = mrg_conf_plugin(was, was->store_plugin);
+    const MrgPluginConf *new = mrg_conf_plugin(is, is->store_plugin);
+    gboolean is_same = old->n_settings == new->n_settings;
+    for (gsize i = 0; i < new->n_settings &&is_same; i++)
+        is_same = has_setting(old, &new->settings[i]);
+    return is_same;
+}
+
+gboolean
+mrg_lasting_fits(const MrgConf *was, const MrgConf *is, GError **error)
+{
+    const struct {
+        const char *section, *key;
+        gboolean is_same;
+    } rows[] = {
+#define SAME_TEXT(section, key) \
+    {#section, #key, g_str_equal(was->section##_##key, is->section##_##key)}
+#define SAME_NUMBER(section, key)                                   \
+    {                                                               \
+#section, #key, was->section##_##key == is->section##_##key \
+    }
+        SAME_TEXT(milter, plugin_dir),
+        SAME_NUMBER(milter, log),
+        SAME_TEXT(store, plugin),
+        SAME_TEXT(collector, listen),
+        SAME_NUMBER(collector, threads),
+        SAME_NUMBER(collector, connections),
+        SAME_NUMBER(collector, timeout),
+        SAME_TEXT(collector, journal),
+        SAME_NUMBER(collector, journal_max_bytes),
+        SAME_NUMBER(collector, journal_sync),
+#undef SAME_TEXT
+#undef SAME_NUMBER
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        if (rows[i].is_same)
+            continue;
+        g_set_error(
+            error, MRG_ERROR, MRG_ERROR_CONFIG,
+            "%s:1:1: '%s' in [%s] is another one now, and only a restart changes it",
+            is->path, rows[i].key, rows[i].section);
+        return FALSE;
+    }
+    if (is_same_store(was, is))
+        return TRUE;
+    g_set_error(error, MRG_ERROR, MRG_ERROR_CONFIG,
+                "%s:1:1: [plugin %s] is another one now, and only a restart changes it",
+                is->path, is->store_plugin);
+    return FALSE;
 }

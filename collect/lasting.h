@@ -48,6 +48,10 @@ MrgLasting *mrg_lasting_ref(MrgLasting *lasting);
 /* Not from a thread of its jobs. */
 void mrg_lasting_unref(MrgLasting *lasting);
 
+/* Whether what was opened for one configuration is what another one asks for, threads and
+ * connections included; the error names the setting that is not. */
+gboolean mrg_lasting_fits(const MrgConf *was, const MrgConf *is, GError **error);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MrgLasting, mrg_lasting_unref)
 
 #endif

@@ -26,6 +26,7 @@ block_signals(sigset_t *signals)
     sigaddset(signals, SIGTERM);
     sigaddset(signals, SIGINT);
     sigaddset(signals, SIGHUP);
+    sigaddset(signals, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, signals, NULL);
 }
 
@@ -37,9 +38,32 @@ reopen_log(MrgCollector *collector)
         g_warning("%s", error->message);
 }
 
+static MrgCollector *
+read_again(const MrgCollector *before, GError **error)
+{
+    g_autoptr(MrgConf) conf = mrg_conf_load(before->conf->path, error);
+    return conf ? mrg_collector_renew(before, conf, error) : NULL;
+}
+
+/* All of the new configuration, or all of the old one. */
+static void
+reload(MrgCollector **collector, MrgServer *server)
+{
+    g_autoptr(GError) error = NULL;
+    MrgCollector *renewed = read_again(*collector, &error);
+    if (!renewed) {
+        g_warning("the configuration stays as it was: %s", error->message);
+        return;
+    }
+    mrg_server_renew(server, renewed);
+    mrg_collector_unref(*collector);
+    *collector = renewed;
+    g_message("the configuration is read again");
+}
+
 /* Until it is told to end. */
 static void
-run(MrgCollector *collector, MrgServer *server, const sigset_t *signals)
+run(MrgCollector **collector, MrgServer *server, const sigset_t *signals)
 {
     const struct timespec second = {1, 0};
     for (;;) {
@@ -47,8 +71,10 @@ run(MrgCollector *collector, MrgServer *server, const sigset_t *signals)
         if (number == SIGTERM || number == SIGINT)
             return;
         if (number == SIGHUP)
-            reopen_log(collector);
-        mrg_access_log_flush(collector->access_log);
+            reopen_log(*collector);
+        if (number == SIGUSR1)
+            reload(collector, server);
+        mrg_access_log_flush((*collector)->access_log);
         mrg_server_tick(server);
     }
 }
@@ -72,7 +98,7 @@ serve(MrgConf *conf, gboolean is_trial, const sigset_t *signals)
     }
     g_message("merganser-collector " PACKAGE_VERSION " listens on port %u",
               mrg_server_port(server));
-    run(collector, server, signals);
+    run(&collector, server, signals);
     mrg_server_stop(server);
     MrgJournalState state;
     mrg_journal_state(collector->lasting->journal, &state);
@@ -104,8 +130,9 @@ main(int argc, char **argv)
     block_signals(&signals);
     mrg_clock_init();
     g_option_context_add_main_entries(options, entries, NULL);
-    g_option_context_set_summary(options, "Runs in the foreground until SIGTERM; SIGHUP "
-                                          "opens the access log anew.");
+    g_option_context_set_summary(options, "Runs in the foreground until SIGTERM; SIGUSR1 "
+                                          "reads the configuration again, SIGHUP opens the "
+                                          "access log anew.");
     if (!g_option_context_parse(options, &argc, &argv, &error)) {
         g_printerr("merganser-collector: %s\n", error->message);
         return EX_USAGE;

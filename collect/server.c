@@ -394,6 +394,17 @@ mrg_server_start(MrgCollector *collector, GError **error)
     return NULL;
 }
 
+void
+mrg_server_renew(MrgServer *server, MrgCollector *collector)
+{
+    MrgCollector *taken = mrg_collector_ref(collector);
+    pthread_mutex_lock(&server->mutex);
+    MrgCollector *before = server->collector;
+    server->collector = taken;
+    pthread_mutex_unlock(&server->mutex);
+    mrg_collector_unref(before);
+}
+
 guint
 mrg_server_port(const MrgServer *server)
 {

@@ -13,6 +13,10 @@ typedef struct MrgServer MrgServer;
 MrgServer *mrg_server_start(MrgCollector *collector, GError **error);
 guint mrg_server_port(const MrgServer *server);
 
+/* Requests that begin from now on are answered by this collector, made by
+ * mrg_collector_renew(); what has begun, by the one before. */
+void mrg_server_renew(MrgServer *server, MrgCollector *collector);
+
 /* Once a second: ends connections that take too long over a request. */
 void mrg_server_tick(MrgServer *server);
 

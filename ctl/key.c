@@ -40,7 +40,8 @@ mrg_verb_key_new(MrgTool *tool, int argc, char **argv)
             "more\n",
             conf->keys_file);
     else
-        g_print("%s: token key %u added; it seals from the next reload on\n",
+        g_print("%s: token key %u added; reload merganser-collector, which opens with it, "
+                "and then merganser-milter, which seals with it from then on\n",
                 conf->keys_file, id);
     return EX_OK;
 }

@@ -86,6 +86,16 @@ class Collector:
     def log_text(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
+    def reload(self):
+        """SIGUSR1; whether the configuration was taken, and what the log says of it."""
+        size = len(self.log_text())
+        said = ("the configuration is read again", "the configuration stays as it was")
+        self.process.send_signal(signal.SIGUSR1)
+        wait_for(lambda: any(words in self.log_text()[size:] for words in said), 20,
+                 "what becomes of the configuration")
+        text = self.log_text()[size:]
+        return said[0] in text, text
+
     def stop(self, seconds=30):
         """SIGTERM, and the exit code."""
         process, self.process = self.process, None
