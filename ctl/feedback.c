@@ -6,6 +6,10 @@
  * one-click link, which nobody can make up.  An address in a report proves nothing:
  * somebody who wants Ann to get no mail could send one, so it is believed only where the
  * configuration says that reports come by a way that strangers cannot use.
+ *
+ * A report may come twice: a provider sends it again, or Postfix does after an answer that
+ * was lost.  Of suppressions and deliveries the store makes one; of a copy's complaints
+ * this does, for as long as the first is kept.
  */
 #include "config.h"
 
@@ -22,11 +26,14 @@
 
 #define WORD_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
+/* Whose position is moved on by each complaint of a copy, and tells nothing else. */
+#define JOURNAL "feedback"
+#define TRIES_MAX 20 /* each lost to another process that recorded a complaint */
+
 typedef struct Feedback {
     MrgPeople *people;
     const char *recipient; /* of the report's envelope, for VERP; or NULL */
-    gint64 now_us;
-    guint n_reports, n_suppressed, n_unresolved, n_others;
+    guint n_reports, n_suppressed, n_repeated, n_unresolved, n_others;
 } Feedback;
 
 /* What one recipient of a report comes to. */
@@ -164,34 +171,117 @@ reason_of(const Feedback *self, const MrgToken *token, const Finding *finding,
     return counting.n >= self->people->conf->feedback_bounces ? "bounced" : "";
 }
 
+/* ---- told twice -------------------------------------------------------- */
+
+typedef struct Earlier {
+    guint64 message;
+    gint64 at_us; /* of the copy's last complaint or opt-out; 0 for none */
+} Earlier;
+
 static gboolean
-record(Feedback *self, const MrgToken *token, const Finding *finding, GError **error)
+note_earlier(const MrgDelivery *delivery, gpointer context)
 {
-    const char *reason = reason_of(self, token, finding, error);
-    if (!reason)
+    Earlier *earlier = context;
+    if (delivery->state == MRG_DELIVERY_COMPLAINT && delivery->message == earlier->message)
+        earlier->at_us = delivery->at_us;
+    return TRUE;
+}
+
+static gboolean
+has_complaint(const MrgState *state, gint64 at_us)
+{
+    g_autofree char *line = g_strdup_printf("%" G_GINT64_FORMAT " complaint\n", at_us);
+    const char *text = state->engagement_length ? state->engagement : "", *found = text;
+    while ((found = strstr(found, line)) && found != text && found[-1] != '\n')
+        found++;
+    return found != NULL;
+}
+
+/* A complaint is an engagement of the very time that its copy's delivery has; an opt-out
+ * has the delivery alone, and so hides no complaint that follows. */
+static gboolean
+find_counted(const Feedback *self, const MrgToken *token, gboolean *is_counted,
+             GError **error)
+{
+    g_autoptr(MrgArena) arena = mrg_arena_new();
+    const MrgStore *store = self->people->store;
+    const MrgHitFilter filter = {.person = &token->person};
+    Earlier earlier = {token->message, 0};
+    MrgState state;
+    if (!mrg_store_deliveries(store, &filter, note_earlier, &earlier, error) ||
+        !mrg_store_load(store, &token->person, NULL, NULL, 0, &state, arena,
+                        g_get_monotonic_time() + self->people->conf->store_deadline, error))
         return FALSE;
+    *is_counted = earlier.at_us && has_complaint(&state, earlier.at_us);
+    return TRUE;
+}
+
+/* Only where nobody else records a complaint between this look and the batch: else that is
+ * a conflict.  The time is taken after the position, so that no two complaints have one. */
+static gboolean
+look_back(const Feedback *self, const MrgToken *token, MrgHitBatch *batch,
+          gboolean *is_counted, GError **error)
+{
+    batch->journal = JOURNAL;
+    if (!mrg_store_journal_position(self->people->store, JOURNAL, &batch->from_segment,
+                                    &batch->from_offset, error))
+        return FALSE;
+    batch->to_segment = batch->from_segment;
+    batch->to_offset = batch->from_offset + 1;
+    return find_counted(self, token, is_counted, error);
+}
+
+/* ---- recording --------------------------------------------------------- */
+
+/* Without a copy there is nothing by which to tell that a complaint comes again. */
+static MrgCommit
+try_record(Feedback *self, const MrgToken *token, const Finding *finding,
+           const char *reason, GError **error)
+{
+    MrgHitBatch batch = {0};
+    gboolean is_counted = FALSE;
+    if (finding->state == MRG_DELIVERY_COMPLAINT && token->message &&
+        !look_back(self, token, &batch, &is_counted, error))
+        return MRG_COMMIT_ERROR;
+    gint64 now_us = mrg_clock_now_us();
+    gboolean is_complaint =
+        finding->state == MRG_DELIVERY_COMPLAINT && !finding->is_opt_out;
     const MrgDelivery delivery = {.message = token->message,
                                   .state = finding->state,
-                                  .at_us = self->now_us,
+                                  .at_us = now_us,
                                   .campaign = token->campaign,
                                   .person = token->person,
                                   .has_person = TRUE,
                                   .code = finding->code};
-    const MrgSuppression suppression = {"all", reason, self->now_us, 0};
-    const MrgEngagement complaint = {"complaint", self->now_us};
-    gboolean is_complaint =
-        finding->state == MRG_DELIVERY_COMPLAINT && !finding->is_opt_out;
+    const MrgSuppression suppression = {"all", reason, now_us, 0};
+    const MrgEngagement complaint = {"complaint", now_us};
     const MrgProfile person = {.person = token->person,
                                .suppressions = &suppression,
                                .n_suppressions = *reason ? 1 : 0,
                                .engagements = &complaint,
-                               .n_engagements = is_complaint ? 1 : 0};
-    const MrgHitBatch batch = {.deliveries = &delivery,
-                               .n_deliveries = token->message ? 1 : 0,
-                               .people = &person,
-                               .n_people = 1};
+                               .n_engagements = is_complaint && !is_counted ? 1 : 0};
+    batch.deliveries = &delivery;
+    batch.n_deliveries = token->message && !is_counted ? 1 : 0;
+    batch.people = &person;
+    batch.n_people = 1;
     MrgCommit commit = mrg_store_record_hits(self->people->store, &batch, error);
-    if (commit != MRG_COMMIT_DONE && commit != MRG_COMMIT_ERROR)
+    self->n_repeated += commit == MRG_COMMIT_DONE && is_complaint && is_counted ? 1 : 0;
+    return commit;
+}
+
+static gboolean
+record(Feedback *self, const MrgToken *token, const Finding *finding, GError **error)
+{
+    const char *reason = reason_of(self, token, finding, error);
+    MrgCommit commit = MRG_COMMIT_CONFLICT;
+    if (!reason)
+        return FALSE;
+    for (guint i = 0; i < TRIES_MAX && commit == MRG_COMMIT_CONFLICT; i++)
+        commit = try_record(self, token, finding, reason, error);
+    if (commit == MRG_COMMIT_CONFLICT)
+        g_set_error_literal(error, MRG_STORE_ERROR, MRG_STORE_ERROR_UNAVAILABLE,
+                            "too many processes record complaints at once");
+    else if (commit == MRG_COMMIT_UNCERTAIN)
         g_set_error_literal(error, MRG_STORE_ERROR, MRG_STORE_ERROR_UNAVAILABLE,
                             "the store cannot say whether it wrote");
     self->n_suppressed += commit == MRG_COMMIT_DONE && *reason ? 1 : 0;
@@ -303,12 +393,15 @@ static void
 print_feedback(const MrgTool *tool, const Feedback *self)
 {
     if (tool->is_json)
-        mrg_print_json(json_pack("{s:i,s:i,s:i,s:i}", "reports", (int) self->n_reports,
-                                 "suppressed", (int) self->n_suppressed, "unresolved",
+        mrg_print_json(json_pack("{s:i,s:i,s:i,s:i,s:i}", "reports", (int) self->n_reports,
+                                 "suppressed", (int) self->n_suppressed, "repeated",
+                                 (int) self->n_repeated, "unresolved",
                                  (int) self->n_unresolved, "others", (int) self->n_others));
     else
-        g_print("%u reports: %u people suppressed, %u of nobody we know; %u other mails\n",
-                self->n_reports, self->n_suppressed, self->n_unresolved, self->n_others);
+        g_print("%u reports: %u people suppressed, %u told before, %u of nobody we know; "
+                "%u other mails\n",
+                self->n_reports, self->n_suppressed, self->n_repeated, self->n_unresolved,
+                self->n_others);
 }
 
 int
@@ -328,7 +421,7 @@ mrg_verb_feedback(MrgTool *tool, int argc, char **argv)
     if (code)
         return maildir ? code : EX_TEMPFAIL;
     mrg_mime_init();
-    Feedback self = {&people, recipient, mrg_clock_now_us(), 0, 0, 0, 0};
+    Feedback self = {.people = &people, .recipient = recipient};
     code = maildir ? take_maildir(&self, maildir) : take_stdin(&self);
     if (!code)
         print_feedback(tool, &self);

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """What comes back: complaints, delivery reports and the mail log, and what follows from them."""
 
+import concurrent.futures
+import contextlib
 import email
 import json
 import pathlib
 import re
+import shutil
 import sqlite3
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
+from sandbox.pgsql import Pgsql  # noqa: E402
+from sandbox.postfix import SandboxError, new_directory  # noqa: E402
 from tests import tap  # noqa: E402
 from tests.bench import Bench  # noqa: E402
 from tests.people import ANN, BOB, NO_CAP, campaign  # noqa: E402
@@ -35,6 +40,16 @@ def feed(bench, text, *arguments):
     return json.loads(bench.merganser.tool("feedback", "--json", *arguments, input=text).stdout)
 
 
+def maildir(bench, mails):
+    folder = pathlib.Path(bench.merganser.directory) / "maildir"
+    for name in ("new", "cur", "tmp"):
+        (folder / name).mkdir(parents=True)
+    for name, text in mails.items():
+        (folder / "new" / name).write_text(text)
+    bench.merganser.own(folder)
+    return folder
+
+
 def reasons(bench, address):
     rows = json.loads(bench.merganser.tool("suppress", "list", "--json", address).stdout)
     return sorted(row["reason"] for row in rows)
@@ -54,6 +69,82 @@ def who_complains_is_suppressed():
         tap.equal(states(bench), [(4, "")], "deliveries")
         row = bench.merganser.tool("cap", "report", "--json").stdout
         tap.contains(row, "complain", "the report of complaints")
+
+
+def complaints(bench, address):
+    told = json.loads(bench.merganser.tool("profile", "export", address).stdout)
+    return told["engagement"]["complaints"]
+
+
+@tap.case
+def a_complaint_of_a_copy_counts_once():
+    with Bench(NO_CAP) as bench:
+        first, second = [bench.merged(campaign(number=f"again-{n}")) for n in range(2)]
+        for n in range(3):
+            told = feed(bench, report("arf", first))
+            tap.equal((told["suppressed"], told["repeated"]), (1, min(n, 1)), f"time {n}")
+        tap.equal(feed(bench, report("arf", first, type="opt-out"))["repeated"], 0, "opt-out")
+        tap.equal(feed(bench, report("arf", first))["repeated"], 1, "behind an opt-out")
+        tap.equal((len(complaints(bench, ANN)), states(bench)), (1, [(4, "")]), "one copy")
+        tap.equal(feed(bench, report("arf", second))["repeated"], 0, "of another copy")
+        tap.equal(len(complaints(bench, ANN)), 2, "complaints")
+
+
+@tap.case
+def an_opt_out_hides_no_complaint():
+    with Bench(NO_CAP) as bench:
+        copy = bench.merged(campaign(number="hidden"))
+        for n, kind in enumerate(("opt-out", "opt-out", "abuse", "abuse")):
+            told = feed(bench, report("arf", copy, type=kind))
+            tap.equal(told["repeated"], int(n == 3), f"{n}: {kind}")
+        tap.equal(len(complaints(bench, ANN)), 1, "complaints")
+        tap.equal(reasons(bench, ANN), ["complained", "unsubscribed"], "reasons")
+
+
+def complain_at_once(bench):
+    copies = [bench.merged(campaign(number=f"at-once-{n}")) for n in range(4)]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(lambda n: feed(bench, report("arf", copies[n // 4])), range(16)))
+    tap.equal(sum(one["repeated"] for one in told), 12, "repeated")
+    tap.equal(len(complaints(bench, ANN)), 4, "complaints")
+
+
+@tap.case
+def complaints_at_once_count_once():
+    with Bench(NO_CAP) as bench:
+        complain_at_once(bench)
+
+
+@tap.case
+def complaints_at_once_count_once_on_postgresql():
+    directory = new_directory()
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        try:
+            server = stack.enter_context(Pgsql(directory / "pgsql"))
+        except SandboxError as reason:
+            raise tap.Skip(reason) from reason
+        settings = {"store": {"plugin": "pgsql"}, "plugin sqlite": None,
+                    "plugin pgsql": {"conninfo": server.conninfo}}
+        complain_at_once(stack.enter_context(Bench({**NO_CAP, **settings})))
+
+
+@tap.case
+def a_store_in_memory_counts_a_complaint_once():
+    """It lasts for one run of the tool, and so does the maildir."""
+    with Bench(NO_CAP) as bench:
+        first, second = [bench.merged(campaign(number=f"memory-{n}")) for n in range(2)]
+        conf = pathlib.Path(bench.merganser.directory) / "memory.conf"
+        text = pathlib.Path(bench.merganser.conf).read_text()
+        conf.write_text(re.sub(r"(?m)^plugin = sqlite$", "plugin = memory",
+                               re.sub(r"(?ms)^\[plugin sqlite\].*?(?=^\[|\Z)", "", text)))
+        folder = maildir(bench, {"1.mx": report("arf", first), "2.mx": report("arf", first),
+                                 "3.mx": report("arf", second)})
+        bench.merganser.own(conf)
+        told = json.loads(bench.merganser.tool("feedback", "--json", "--maildir", folder,
+                                               conf=conf).stdout)
+        tap.equal((told["reports"], told["repeated"]), (3, 1), "reports and repeated")
+        tap.equal(complaints(bench, ANN), [], "complaints in the other store")
 
 
 @tap.case
@@ -111,11 +202,7 @@ def addresses_count_only_where_the_admin_says_so():
 @tap.case
 def a_maildir_is_read_once():
     with Bench(NO_CAP) as bench:
-        folder = pathlib.Path(bench.merganser.directory) / "maildir"
-        for name in ("new", "cur", "tmp"):
-            (folder / name).mkdir(parents=True)
-        (folder / "new/1.mx").write_text(report("arf", bench.merged(campaign(number="dir"))))
-        bench.merganser.own(folder)
+        folder = maildir(bench, {"1.mx": report("arf", bench.merged(campaign(number="dir")))})
         for n in (1, 0):
             told = json.loads(bench.merganser.tool("feedback", "--json", "--maildir",
                                                    folder).stdout)
