@@ -11,7 +11,8 @@
  * On a fast disk few come during an fsync, and each of them costs as much processor time as
  * the commit itself.  So a leader waits a little for others, as PostgreSQL does on request
  * (commit_delay), but only for as many as lately came together: who sends one mail after
- * the other never waits.
+ * the other never waits.  Where a wait was in vain, those who came together did so by
+ * chance: the next try is put off, each time for twice as long.
  */
 #include "config.h"
 
@@ -20,6 +21,7 @@
 /* With more the fsync hardly counts any more, and those that wait send nothing. */
 #define WANTED_MAX 4
 #define GATHER_US 5000
+#define PUT_OFF_MAX 255 /* groups */
 
 /* On the stack of the thread that waits.  Whoever calls it keeps the job's lock until the
  * call is made, and does not look at it afterwards. */
@@ -168,8 +170,12 @@ static void
 hand_on(MrgSqliteGroup *group, guint n_led)
 {
     pthread_mutex_lock(&group->lock);
-    if (n_led + group->waiting.length > group->wanted)
-        group->wanted = MIN(group->wanted + 1, WANTED_MAX);
+    if (n_led + group->waiting.length > group->wanted) {
+        if (group->n_put_off)
+            group->n_put_off--;
+        else
+            group->wanted = MIN(group->wanted + 1, WANTED_MAX);
+    }
     MrgSqliteJob *next = take_first(&group->waiting);
     if (next)
         next->is_waiting = FALSE;
@@ -186,19 +192,25 @@ is_complete(const MrgSqliteGroup *group)
     return group->waiting.length + 1 >= group->wanted;
 }
 
-/* Waits for others, for a small part of the time that there is; under the group's lock.
- * After each time in vain it wants one less. */
+/* Waits for others, for a small part of the time that there is; under the group's lock. */
 static void
 gather(MrgSqliteGroup *group, gint64 deadline_us)
 {
+    if (is_complete(group))
+        return;
     gint64 now_us = g_get_monotonic_time();
     gint64 wait_us = MIN(GATHER_US, (deadline_us - now_us) / 4);
     struct timespec until = mrg_sqlite_timespec(now_us + wait_us);
     int rc = 0;
     while (!is_complete(group) && rc == 0)
         rc = pthread_cond_timedwait(&group->joined, &group->lock, &until);
-    if (!is_complete(group))
+    if (is_complete(group)) {
+        group->put_off /= 2;
+    } else {
         group->wanted--;
+        group->put_off = MIN(2 * group->put_off + 1, PUT_OFF_MAX);
+        group->n_put_off = group->put_off;
+    }
 }
 
 static void

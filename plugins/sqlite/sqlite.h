@@ -102,6 +102,9 @@ typedef struct MrgSqliteGroup {
     GQueue waiting;
     gboolean has_leader;
     guint wanted; /* members that the leader waits for, itself among them */
+    /* Groups in which more came, and that are to go by before more are wanted: after the
+     * last wait in vain, and still of them. */
+    guint put_off, n_put_off;
     pthread_cond_t joined;
 } MrgSqliteGroup;
 
